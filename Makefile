@@ -1,0 +1,44 @@
+# make run    builds and serves on http://127.0.0.1:5000
+# make test   installs what the tests need, and runs all of them
+# make check  format, lints, types
+
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
+node_modules_ready := node_modules/.installed-for-tests
+
+.PHONY: run test check test-rust test-protocol test-browser clean
+
+run:
+	cargo run --release
+
+test: test-rust test-protocol test-browser
+
+test-rust: $(node_modules_ready)
+	cargo test
+
+# The program as the tests start it.
+target/debug/visavis: $(node_modules_ready) FORCE
+	cargo build
+FORCE:
+
+test-protocol: target/debug/visavis
+	node --test tests/protocol/
+
+test-browser: target/debug/visavis $(CHROMIUM)
+	node --test --test-concurrency=1 tests/browser/
+
+check: $(node_modules_ready)
+	cargo fmt --check
+	cargo clippy --all-targets -- --deny warnings
+	npx --no-install tsc -p .
+
+$(node_modules_ready): package.json package-lock.json
+	npm ci
+	touch $@
+
+/usr/bin/chromium:
+	apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji
+
+clean:
+	cargo clean
+	rm -rf node_modules

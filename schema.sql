@@ -1,0 +1,57 @@
+-- The schema of a new database. users, chats and messages are the original's tables, with their
+-- columns and meanings; what is below a table's "ours" line was added by visavis.
+
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY,
+    username TEXT NOT NULL COLLATE NOCASE UNIQUE, -- its index serves login and the search by prefix
+    hash TEXT NOT NULL -- bcrypt's, or Werkzeug's until that user's next login
+) STRICT;
+
+-- One row for each side: (user_id, chat_partner_id) is what user_id sees in the list.
+CREATE TABLE chats (
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    chat_partner_id INTEGER NOT NULL REFERENCES users (id),
+    last_message_date TEXT NOT NULL, -- YYYY-MM-DD HH:MM:SS, UTC
+    -- Always the number of the partner's messages after last_read_id.
+    new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (new_message_count >= 0),
+    -- ours
+    last_message_id INTEGER NOT NULL DEFAULT 0, -- tells apart what happened within one second
+    last_read_id INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (user_id, chat_partner_id) -- serves every check that a user has that chat
+) STRICT, WITHOUT ROWID;
+
+-- Serves the chat list.
+CREATE INDEX chats_newest_first
+ON chats (user_id, last_message_date DESC, last_message_id DESC);
+
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of messages; never used twice
+    sender_id INTEGER NOT NULL REFERENCES users (id),
+    receiver_id INTEGER NOT NULL REFERENCES users (id),
+    message TEXT NOT NULL,
+    timestamp TEXT NOT NULL, -- YYYY-MM-DD HH:MM:SS, UTC
+    -- ours
+    client_id BLOB -- the UUID that the sender's client gave the message
+) STRICT;
+
+-- Serves a conversation's history and, with sender_id, the counts of what is new in it.
+CREATE INDEX messages_of_a_conversation
+ON messages (min(sender_id, receiver_id), max(sender_id, receiver_id), id, sender_id);
+
+-- Makes sending a message again harmless.
+CREATE UNIQUE INDEX messages_sent_once
+ON messages (sender_id, client_id)
+WHERE client_id IS NOT NULL;
+
+CREATE TABLE sessions (
+    key BLOB PRIMARY KEY, -- the SHA-256 of the cookie's value
+    user_id INTEGER REFERENCES users (id),
+    data TEXT NOT NULL,
+    expires_at INTEGER NOT NULL -- seconds since 1970
+) STRICT, WITHOUT ROWID;
+
+-- Serves the sweep of what has expired.
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+PRAGMA application_id = 1986622326; -- "visv" in ASCII: how the program knows its own
+PRAGMA user_version = 1;

@@ -1,0 +1,43 @@
+//! Puts the parts together: services over the store, sockets and pages over the services.
+
+use std::sync::Arc;
+
+use axum::Router;
+use socketioxide::SocketIo;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, Site, Views};
+use crate::realtime::Realtime;
+use crate::service::{Passwords, Services};
+use crate::store::Store;
+
+/// The running chat, without its listener.
+pub struct App {
+    pub router: Router,
+    /// Closes every socket when the program ends.
+    pub io: SocketIo,
+    pub services: Services,
+}
+
+impl App {
+    /// Must run inside a tokio runtime.
+    ///
+    /// # Errors
+    /// A template that cannot be parsed.
+    pub fn new(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, minijinja::Error> {
+        let services = Services::new(store, clock, Passwords::new(config.bcrypt_cost));
+        let (sockets, io, realtime) = Realtime::start(services.clone());
+        let site = Site {
+            services: services.clone(),
+            views: Arc::new(Views::new()?),
+            live: realtime,
+            public_url: config.public_url.clone(),
+        };
+        Ok(Self { router: http::router(site, sockets), io, services })
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything that can be set: each field is a flag and an environment variable, and its comment
+//! is what `--help` says.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::http::Uri;
+use clap::{Parser, ValueEnum};
+
+/// A chat for two on your own server: one program, one SQLite file.
+///
+/// Serves the chat until it is told to stop (Ctrl-C or SIGTERM). A database of the Flask chat is
+/// converted when it is opened; the file as it was stays beside it, as FILE.flask-backup.
+#[derive(Debug, Clone, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Config {
+    /// The address and port to listen on
+    #[arg(
+        long,
+        env = "VISAVIS_LISTEN",
+        default_value = "127.0.0.1:5000",
+        value_name = "ADDRESS:PORT"
+    )]
+    pub listen: SocketAddr,
+
+    /// The database file; made when it is missing
+    #[arg(long, env = "VISAVIS_DATABASE", default_value = "messenger.db", value_name = "FILE")]
+    pub database: PathBuf,
+
+    /// The address that browsers use, if a proxy stands before this program, as in
+    /// https://chat.example; https makes the cookie secure
+    #[arg(long, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_origin)]
+    pub public_url: Option<Origin>,
+
+    /// The cost of a password hash; each step doubles the time that a guess takes
+    #[arg(long, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
+          value_parser = clap::value_parser!(u32).range(4..=31))]
+    pub bcrypt_cost: u32,
+
+    /// What to log: error, warn, info, debug or trace, or a filter such as visavis=debug
+    #[arg(long, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL")]
+    pub log: String,
+
+    /// How to write the log
+    #[arg(long, env = "VISAVIS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// Scheme, host and port: what a browser sends as `Origin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_test(origin: &str) -> Self {
+        Self(origin.to_owned())
+    }
+
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+}
+
+/// The origin of a URL such as `https://chat.example`; a slash at the end is forgiven.
+fn parse_origin(url: &str) -> Result<Origin, String> {
+    let wrong = "give scheme and host, as in https://chat.example";
+    let uri: Uri = url.parse().map_err(|_| wrong.to_owned())?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(wrong.to_owned());
+    };
+    let known = scheme == "http" || scheme == "https";
+    if !known || uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
+        return Err(wrong.to_owned());
+    }
+    // Browsers leave the usual port out.
+    let host = authority.as_str().to_ascii_lowercase();
+    let usual_port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(usual_port).unwrap_or(&host);
+    Ok(Origin(format!("{scheme}://{host}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn a_public_url_is_a_scheme_and_a_host() {
+        let origin = |url| parse_origin(url).map(|origin| origin.0).ok();
+        assert_eq!(origin("https://Chat.example/").as_deref(), Some("https://chat.example"));
+        assert_eq!(origin("https://chat.example:443").as_deref(), Some("https://chat.example"));
+        assert_eq!(origin("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
+        for wrong in
+            ["chat.example", "ftp://chat.example", "https://chat.example/chat", "https://", ""]
+        {
+            assert_eq!(origin(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Chats: one member's view of a conversation, and how far that member has read.
+
+use serde::Serialize;
+
+use super::{MessageId, User};
+
+/// A chat as its owner sees it in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    pub partner: User,
+    pub new_message_count: i64,
+}
+
+/// How far a member has read. The count always equals the number of the partner's messages
+/// after `last_read_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReadState {
+    pub new_message_count: i64,
+    pub last_read_id: MessageId,
+}
+
+/// What a client says about its reading. Neither form ever moves the position backwards, so
+/// neither raises the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadMark {
+    /// Everything up to and including this message has been read.
+    UpTo(MessageId),
+    /// At most so many of the newest messages are still unread: all that the original client says.
+    Remaining(i64),
+}

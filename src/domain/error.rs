@@ -1,0 +1,29 @@
+//! What may go wrong, with the sentence that the user reads.
+
+/// A refusal or a failure. `Display` is the sentence for the user; the cause of an
+/// [`Error::Internal`] is for the operator's log only.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong; the sentence names the value and the way out.
+    #[error("{0}")]
+    Invalid(String),
+    /// Name and password do not belong together.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// There is no such user or chat.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// The name is taken.
+    #[error("{0}")]
+    Conflict(&'static str),
+    /// The server could not do it: nothing was kept, trying again is safe.
+    #[error("Something went wrong :(")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Wraps a foreign error, whose words the user must not see.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+}

@@ -1,0 +1,145 @@
+//! Messages: their ids, their text, their time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+
+use super::{Error, UserId};
+
+/// The id of a message. Ids grow in the order in which messages were stored: they are the order.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct MessageId(pub i64);
+
+/// A stored message, in the shape in which it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub sender_id: UserId,
+    pub receiver_id: UserId,
+    pub message: String,
+    pub timestamp: Timestamp,
+}
+
+/// The text of a message that may be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body(String);
+
+impl Body {
+    pub const CHARS_MAX: usize = 10_000;
+
+    /// Takes `text` as it is when it says something and has at most 10 000 characters.
+    ///
+    /// # Errors
+    /// `Invalid` for a blank text (white space only) or one that is too long.
+    pub fn parse(text: String) -> Result<Self, Error> {
+        if text.trim().is_empty() {
+            return Err(Error::Invalid("the message is empty".into()));
+        }
+        // Bytes are never fewer than characters, so short texts need no counting.
+        if text.len() > Self::CHARS_MAX {
+            let chars = text.chars().count();
+            if chars > Self::CHARS_MAX {
+                return Err(Error::Invalid(format!(
+                    "the message is longer than {} characters (it has {chars})",
+                    Self::CHARS_MAX
+                )));
+            }
+        }
+        Ok(Self(text))
+    }
+
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// The UUID that a client gives a message, so that sending it again is harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientId(uuid::Uuid);
+
+impl ClientId {
+    /// Reads a UUID in any of its usual spellings.
+    ///
+    /// # Errors
+    /// `Invalid` when `text` is no UUID.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        uuid::Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| Error::Invalid("client_id is not a UUID".into()))
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// A time as the database and the wire spell it: `YYYY-MM-DD HH:MM:SS`, UTC. Clients cut the
+/// text apart, so it never carries a fraction or a zone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Timestamp(String);
+
+impl Timestamp {
+    const FORMAT: StaticFormatDescription =
+        format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+
+    /// Takes a time that the database holds already.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<OffsetDateTime> for Timestamp {
+    fn from(time: OffsetDateTime) -> Self {
+        let utc = time.to_offset(time::UtcOffset::UTC);
+        // Only a writer that fails could make this fail, and a String does not.
+        Self(utc.format(&Self::FORMAT).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_utc_without_fraction_or_zone() {
+        let time = datetime!(2026-03-04 01:06:07.999 +2);
+        assert_eq!(Timestamp::from(time).as_str(), "2026-03-03 23:06:07");
+    }
+
+    #[test]
+    fn a_body_is_kept_as_it_is_and_must_say_something() {
+        let body = Body::parse(" two\nlines ".into()).unwrap();
+        assert_eq!(body.into_string(), " two\nlines ");
+        assert!(Body::parse(" \n\t\u{2003}".into()).is_err());
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_counted_in_characters() {
+        assert!(Body::parse("☃".repeat(10_000)).is_ok());
+        let error = Body::parse("☃".repeat(10_001)).unwrap_err().to_string();
+        assert_eq!(error, "the message is longer than 10000 characters (it has 10001)");
+    }
+}

@@ -1,0 +1,84 @@
+//! Registering, logging in and out.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::error::Refusal;
+use super::form::Form;
+use super::session::{self, AuthSession};
+use super::view::Visitor;
+use super::{Site, redirect};
+use crate::service::{Login, Registration};
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct RegistrationForm {
+    username: String,
+    password: String,
+    confirmation: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct LoginForm {
+    username: String,
+    password: String,
+}
+
+pub async fn register_page(State(site): State<Site>, auth: AuthSession) -> Response {
+    site.views.page("register.html", &Visitor::of(Some(&auth)), json!({}))
+}
+
+pub async fn register(
+    State(site): State<Site>,
+    Form(typed): Form<RegistrationForm>,
+) -> Result<Response, Refusal> {
+    let RegistrationForm { username, password, confirmation } = typed;
+    let registration = Registration { username, password, confirmation };
+    site.services.accounts.register(registration).await?;
+    Ok(redirect("/"))
+}
+
+pub async fn login_page(
+    State(site): State<Site>,
+    mut auth: AuthSession,
+) -> Result<Response, Refusal> {
+    end_session(&site, &mut auth).await?;
+    Ok(site.views.page("login.html", &Visitor::default(), json!({})))
+}
+
+pub async fn log_in(
+    State(site): State<Site>,
+    mut auth: AuthSession,
+    Form(typed): Form<LoginForm>,
+) -> Result<Response, Refusal> {
+    end_session(&site, &mut auth).await?;
+    let LoginForm { username, password } = typed;
+    let member = auth.authenticate(Login { username, password }).await?;
+    if let Some(member) = member {
+        auth.login(&member).await?;
+        let id = member.0.user.id;
+        tracing::info!(user.id = %id, "user {id} logged in");
+    }
+    Ok(redirect("/"))
+}
+
+pub async fn log_out(State(site): State<Site>, mut auth: AuthSession) -> Result<Response, Refusal> {
+    end_session(&site, &mut auth).await?;
+    Ok(redirect("/login"))
+}
+
+/// Forgets the visitor's session, and closes its sockets once it is forgotten.
+async fn end_session(site: &Site, auth: &mut AuthSession) -> Result<(), Refusal> {
+    let Some(session) = auth.session.id() else {
+        return Ok(());
+    };
+    if let Some(member) = auth.logout().await? {
+        let id = member.0.user.id;
+        tracing::info!(user.id = %id, "user {id} logged out");
+        site.live.session_ended(id, session::key(session));
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The pages: a request becomes a call of a service, its outcome a page. Here stands the table of
+//! routes.
+
+mod assets;
+mod auth;
+mod chats;
+mod error;
+mod form;
+mod origin;
+mod people;
+mod session;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use axum_login::AuthManagerLayerBuilder;
+use axum_login::tower_sessions::cookie::SameSite;
+use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
+use socketioxide::layer::SocketIoLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use self::error::Refusal;
+use self::session::{Backend, Sessions};
+pub use self::view::Views;
+use crate::config::Origin;
+use crate::service::{Live, Services};
+
+/// The session's cookie. It has no `Max-Age`: it ends with the browser session.
+const COOKIE: &str = "visavis_session";
+
+/// Everything that the handlers share.
+#[derive(Clone)]
+pub struct Site {
+    pub services: Services,
+    pub views: Arc<Views>,
+    pub live: Arc<dyn Live>,
+    /// The origin that browsers use, where it is not the one that they ask this server for.
+    pub public_url: Option<Origin>,
+}
+
+/// The whole site: pages, static files, and the socket layer behind its checks.
+pub fn router(site: Site, sockets: SocketIoLayer) -> Router {
+    pages(&site)
+        .nest_service("/static", assets::service())
+        .merge(socket_routes(&site, sockets))
+        // Outermost, so that every answer has them, whoever gave it.
+        .layer(no_store(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"))
+        .layer(no_store(header::PRAGMA, "no-cache"))
+        .layer(no_store(header::EXPIRES, "0"))
+        .with_state(site)
+}
+
+/// The table of routes.
+fn pages(site: &Site) -> Router<Site> {
+    let sessions = SessionManagerLayer::new(Sessions::new(site.services.accounts.clone()))
+        .with_name(COOKIE)
+        .with_expiry(Expiry::OnSessionEnd)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_secure(site.public_url.as_ref().is_some_and(Origin::is_https));
+    let backend = Backend::new(site.services.accounts.clone());
+
+    Router::new()
+        .route("/", get(people::home))
+        .route("/register", get(auth::register_page).post(auth::register))
+        .route("/login", get(auth::login_page).post(auth::log_in))
+        .route("/logout", get(auth::log_out))
+        .route("/find", get(people::find_page).post(people::find))
+        .route("/add", post(chats::add))
+        .route("/chats", get(chats::list))
+        .fallback(async || Refusal::page_not_found())
+        .method_not_allowed_fallback(async || Refusal::method_not_allowed())
+        .layer(from_fn_with_state(site.clone(), error::apologize))
+        .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
+}
+
+/// The sockets keep away from the session layers: a poll is known by its id, and a socket's
+/// session is looked up when it joins.
+fn socket_routes(site: &Site, sockets: SocketIoLayer) -> Router<Site> {
+    Router::new()
+        .route("/socket.io/", any(async || StatusCode::NOT_FOUND))
+        .layer(sockets)
+        .layer(from_fn(session::read_handshake))
+        .layer(from_fn_with_state(site.clone(), origin::same_origin))
+}
+
+fn no_store(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// A redirect as Flask sends it: 302, where axum would say 303.
+fn redirect(to: &'static str) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
+}

@@ -1,0 +1,96 @@
+//! Refuses socket traffic that another site's page sends with the visitor's cookie. The socket
+//! layer itself looks at neither header, and a handshake is a GET, which nothing else protects.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Site;
+use crate::config::Origin;
+
+pub async fn same_origin(State(site): State<Site>, request: Request, next: Next) -> Response {
+    if is_same_origin(request.headers(), site.public_url.as_ref()) {
+        return next.run(request).await;
+    }
+    let origin = request.headers().get(header::ORIGIN);
+    tracing::info!(?origin, "refused a socket from another site's page ({origin:?})");
+    (StatusCode::FORBIDDEN, "this chat's sockets can only be used from its own pages\n")
+        .into_response()
+}
+
+/// Whether the page that asks is our own. What is no browser sends neither header.
+fn is_same_origin(headers: &HeaderMap, public_url: Option<&Origin>) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+    if matches!(
+        text(header::HeaderName::from_static("sec-fetch-site")),
+        Some("cross-site" | "same-site")
+    ) {
+        return false;
+    }
+    let Some(origin) = text(header::ORIGIN) else {
+        return true;
+    };
+    if public_url.is_some_and(|url| url.as_str().eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    match (host, text(header::HOST)) {
+        (Some(host), Some(own)) => !host.is_empty() && host.eq_ignore_ascii_case(own),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(headers: &[(&'static str, &'static str)]) -> bool {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (header::HeaderName::from_static(name), header::HeaderValue::from_static(value))
+            })
+            .collect();
+        is_same_origin(&headers, Some(&Origin::of_test("https://chat.example")))
+    }
+
+    #[test]
+    fn our_own_pages_may() {
+        assert!(asks(&[
+            ("host", "h:1"),
+            ("origin", "http://h:1"),
+            ("sec-fetch-site", "same-origin")
+        ]));
+        assert!(asks(&[("host", "inner"), ("origin", "https://chat.example")]));
+        assert!(asks(&[("host", "h:1"), ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn what_is_no_browser_may() {
+        assert!(asks(&[("host", "h:1")]));
+    }
+
+    #[test]
+    fn other_pages_may_not() {
+        for origin in [
+            "http://evil.example",
+            "http://h:2",
+            "http://h",
+            "null",
+            "",
+            "http://",
+            "h:1",
+            "https://chat.example.evil.example",
+            "http://chat.example",
+        ] {
+            assert!(!asks(&[("host", "h:1"), ("origin", origin)]), "{origin} was let in");
+        }
+        assert!(!asks(&[("host", "h:1"), ("sec-fetch-site", "cross-site")]));
+        assert!(!asks(&[
+            ("host", "h:1"),
+            ("origin", "http://h:1"),
+            ("sec-fetch-site", "same-site")
+        ]));
+    }
+}

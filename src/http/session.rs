@@ -1,0 +1,148 @@
+//! Sessions and who is logged in: axum-login and its session layer, on our store.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
+use axum_login::tower_sessions::session::{Id, Record};
+use axum_login::tower_sessions::{SessionStore, session_store};
+use axum_login::{AuthUser, AuthnBackend};
+use sha2::{Digest, Sha256};
+
+use super::{COOKIE, redirect};
+use crate::domain::{Error, SessionKey, User, UserId};
+use crate::realtime::Handshake;
+use crate::service::{Accounts, Login};
+use crate::store::{Account, StoreError};
+
+pub type AuthSession = axum_login::AuthSession<Backend>;
+
+/// The page's visitor, who is logged in; anybody else is sent to `/login`.
+pub struct SignedIn(pub User);
+
+impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let visitor = parts.extensions.get::<AuthSession>().and_then(|auth| auth.user.as_ref());
+        visitor.map(|member| Self(member.0.user.clone())).ok_or_else(|| redirect("/login"))
+    }
+}
+
+/// The key under which the store knows a session.
+pub fn key(id: Id) -> SessionKey {
+    SessionKey(Sha256::digest(id.0.to_le_bytes()).into())
+}
+
+/// Tells the socket layer which session a handshake belongs to.
+pub async fn read_handshake(mut request: Request, next: Next) -> Response {
+    let cookies = request.headers().get_all(header::COOKIE).iter();
+    let id = cookies
+        .filter_map(|cookies| cookies.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .and_then(|(_, value)| value.parse::<Id>().ok());
+    if let Some(id) = id {
+        request.extensions_mut().insert(Handshake { session: key(id) });
+    }
+    next.run(request).await
+}
+
+/// An account, as axum-login sees it.
+#[derive(Debug, Clone)]
+pub struct Member(pub Account);
+
+impl AuthUser for Member {
+    type Id = UserId;
+
+    fn id(&self) -> UserId {
+        self.0.user.id
+    }
+
+    /// A changed password ends every session that was opened with the old one.
+    fn session_auth_hash(&self) -> &[u8] {
+        self.0.hash.as_bytes()
+    }
+}
+
+/// Who belongs to a name and a password, or to an id.
+#[derive(Debug, Clone)]
+pub struct Backend {
+    accounts: Accounts,
+}
+
+impl Backend {
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+}
+
+impl AuthnBackend for Backend {
+    type User = Member;
+    type Credentials = Login;
+    type Error = Error;
+
+    async fn authenticate(&self, typed: Login) -> Result<Option<Member>, Error> {
+        self.accounts.log_in(typed).await.map(Member).map(Some)
+    }
+
+    async fn get_user(&self, id: &UserId) -> Result<Option<Member>, Error> {
+        Ok(self.accounts.account(*id).await?.map(Member))
+    }
+}
+
+/// The session layer's store, on ours.
+#[derive(Clone)]
+pub struct Sessions {
+    accounts: Accounts,
+}
+
+impl Sessions {
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    // Ids have 128 random bits: a new one is nobody else's.
+    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
+        self.save(record).await
+    }
+
+    async fn save(&self, record: &Record) -> session_store::Result<()> {
+        let data = serde_json::to_string(&record.data)
+            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+        let user = record.data.get("axum-login.data").and_then(|login| login.get("user_id"));
+        let user = user.and_then(serde_json::Value::as_i64).map(UserId);
+        self.accounts.save_session(key(record.id), user, data).await.map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
+        let Some(session) = self.accounts.session(key(*id)).await.map_err(backend)? else {
+            return Ok(None);
+        };
+        let data = serde_json::from_str(&session.data)
+            .map_err(|error| session_store::Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date: session.expires_at }))
+    }
+
+    async fn delete(&self, id: &Id) -> session_store::Result<()> {
+        self.accounts.end_session(key(*id)).await.map_err(backend)
+    }
+}
+
+fn backend(error: StoreError) -> session_store::Error {
+    session_store::Error::Backend(error.to_string())
+}

@@ -1,0 +1,13 @@
+//! visavis: a chat for two on one's own server.
+//!
+//! The map, in reading order; ARCHITECTURE.md says who may know whom.
+
+pub mod config; // what can be set
+pub mod app; // puts the parts together
+pub mod serve; // accepts connections
+pub mod http; // pages
+pub mod realtime; // socket events
+pub mod service; // what people can do
+pub mod store; // what is kept, and where
+pub mod domain; // what things are
+pub mod clock; // what time it is

@@ -1,0 +1,102 @@
+//! Joining a chat, scrolling up in it, reading in it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use socketioxide::extract::AckSender;
+
+use super::payload::{CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined};
+use super::presence::Seat;
+use super::reply::{acknowledge, refuse};
+use super::{Realtime, events};
+use crate::domain::{Error, UserId};
+
+pub fn join_chat(
+    realtime: &Arc<Realtime>,
+    seat: &Arc<Seat>,
+    join: Result<JoinChat, Error>,
+    ack: AckSender,
+) {
+    let partner: UserId = match join {
+        Ok(join) => join.chat_partner_id.into(),
+        Err(error) => return refuse(ack, &error),
+    };
+    let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
+    // At once, in the order of the socket's packets: what arrives from now on is held.
+    seat.view.lock().unwrap_or_else(PoisonError::into_inner).join(seat, partner, attempt);
+    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
+    tokio::spawn(async move {
+        let newest = realtime.services.chats.newest(seat.user.id, partner).await;
+        let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.joined(&seat, attempt, || match newest {
+            Ok(newest) => {
+                let joined = Joined { last_read_id: newest.read.last_read_id };
+                let count = newest.read.new_message_count;
+                acknowledge(ack, &(&newest.messages, count, joined));
+                Some(newest.messages.first().map(|message| message.id).unwrap_or_default())
+            }
+            Err(error) => {
+                refuse(ack, &error);
+                None
+            }
+        });
+    });
+}
+
+pub fn history_scrolled(
+    realtime: &Arc<Realtime>,
+    seat: &Arc<Seat>,
+    scrolled: Result<HistoryScrolled, Error>,
+    ack: AckSender,
+) {
+    let asked = scrolled.and_then(|scrolled| {
+        scrolled.older().map(|older| (UserId::from(scrolled.chat_partner_id), older))
+    });
+    let (partner, older) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return refuse(ack, &error),
+    };
+    let (realtime, user) = (Arc::clone(realtime), seat.user.id);
+    tokio::spawn(async move {
+        match realtime.services.chats.older(user, partner, older).await {
+            Ok(messages) => acknowledge(ack, &messages),
+            Err(error) => refuse(ack, &error),
+        }
+    });
+}
+
+/// Stands in the same line as messages, so that every device hears counts and messages in the
+/// order in which they came to be.
+pub fn count_updated(
+    realtime: &Arc<Realtime>,
+    seat: &Arc<Seat>,
+    updated: Result<CountUpdated, Error>,
+    ack: AckSender,
+) {
+    let updated = match updated {
+        Ok(updated) => updated,
+        Err(error) => return refuse(ack, &error),
+    };
+    let partner: UserId = updated.chat_partner_id.into();
+    let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
+    realtime.order.begin(move || {
+        let marking = realtime_then.services.chats.mark_read(seat.user.id, partner, updated.mark());
+        async move {
+            let marked = match marking.await {
+                Ok(marked) => marked,
+                Err(error) => return refuse(ack, &error),
+            };
+            acknowledge(ack, &marked.state);
+            if marked.moved {
+                let payload = CountChanged {
+                    chat_partner_id: partner,
+                    new_message_count: marked.state.new_message_count,
+                    last_read_id: marked.state.last_read_id,
+                };
+                for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
+                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload);
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,78 @@
+//! `message_sent`, and how a message reaches the sockets of both people.
+
+use std::sync::{Arc, PoisonError};
+
+use socketioxide::extract::AckSender;
+
+use super::Realtime;
+use super::payload::{MessageSent, Sent};
+use super::presence::Seat;
+use super::reply::{acknowledge, refuse};
+use super::view::Delivery;
+use crate::domain::Error;
+use crate::service::SendMessage;
+
+/// Runs in the order of the socket's packets and does not wait: so messages of one socket are
+/// stored in the order sent.
+pub fn message_sent(
+    realtime: &Arc<Realtime>,
+    seat: &Arc<Seat>,
+    sent: Result<MessageSent, Error>,
+    ack: AckSender,
+) {
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(error) => return refuse(ack, &error),
+    };
+    let text = sent.message.clone();
+    let message = SendMessage {
+        sender: seat.user.id,
+        receiver: sent.chat_partner_id.into(),
+        text: sent.message,
+        client_id: sent.client_id,
+    };
+    let receiver = message.receiver;
+    let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
+    realtime.order.begin(move || {
+        let adding = realtime_then.services.messages.send(message);
+        async move {
+            // The commit comes before the acknowledgement, and that before the deliveries.
+            let added = match adding {
+                Ok(adding) => adding.await,
+                Err(error) => Err(error),
+            };
+            let added = match added {
+                Ok(added) => added,
+                Err(error) => return refuse(ack, &error),
+            };
+            let answer =
+                Sent { timestamp: &added.timestamp, id: added.id, duplicate: added.duplicate };
+            acknowledge(ack, &answer);
+            if !added.duplicate {
+                let delivery = Delivery {
+                    id: added.id,
+                    sender: Arc::clone(&seat.user),
+                    receiver,
+                    text,
+                    timestamp: added.timestamp,
+                    opened_chat: added.opened_chat,
+                    receiver_new_message_count: added.receiver_new_message_count,
+                };
+                deliver(&realtime_then, &seat, Arc::new(delivery));
+            }
+        }
+    });
+}
+
+/// Shows a message to every socket of the receiver, and to the sender's others.
+fn deliver(realtime: &Realtime, from: &Seat, delivery: Arc<Delivery>) {
+    // In a chat with oneself both are the same sockets: they are the sender's.
+    let receivers = (delivery.receiver != from.user.id)
+        .then(|| realtime.presence.of(delivery.receiver))
+        .unwrap_or_default();
+    for seat in receivers.into_iter().chain(realtime.presence.others(from.user.id, from.socket.id))
+    {
+        let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.show(&seat, Arc::clone(&delivery));
+    }
+}

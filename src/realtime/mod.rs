@@ -1,0 +1,186 @@
+//! The socket side: an event becomes a call of a service, its outcome an acknowledgement and
+//! further events. Here stands the table of events.
+
+mod chats;
+mod events;
+mod messages;
+mod order;
+mod payload;
+mod presence;
+mod reply;
+mod view;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use socketioxide::SocketIo;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, MaybeHttpExtension, SocketRef, TryData};
+use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::socket::Socket;
+
+use self::order::Order;
+use self::payload::Object;
+use self::presence::{Presence, Seat};
+use crate::domain::{Error, SessionKey, User, UserId};
+use crate::service::{Live, Services};
+
+/// The largest packet that is taken, in bytes: what the original took. A message of 10 000
+/// characters is at most 120 kB, however it is escaped.
+const PACKET_BYTES_MAX: usize = 1_000_000;
+/// How long a connection may stay without joining the chat's namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Everything that the handlers share.
+pub struct Realtime {
+    services: Services,
+    presence: Presence,
+    order: Order,
+    /// Numbers the attempts to join a chat, so that a late one does not undo a newer.
+    joins: AtomicU64,
+}
+
+/// Who asks for a socket: laid into the handshake's extensions by whoever read its cookie.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake {
+    pub session: SessionKey,
+}
+
+impl Realtime {
+    /// The layer that answers under `/socket.io/`, the handle that closes every socket, and the one
+    /// by which pages reach them. Must run inside a tokio runtime.
+    #[must_use]
+    pub fn start(services: Services) -> (SocketIoLayer, SocketIo, Arc<Self>) {
+        let realtime = Arc::new(Self {
+            services,
+            presence: Presence::default(),
+            order: Order::start(),
+            joins: AtomicU64::new(0),
+        });
+        let (layer, io) = SocketIo::builder()
+            .max_payload(PACKET_BYTES_MAX as u64)
+            .ws_max_message_size(PACKET_BYTES_MAX)
+            .ws_max_frame_size(PACKET_BYTES_MAX)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build_layer();
+        let admitting = Arc::clone(&realtime);
+        let admit = move |socket: SocketRef, handshake: MaybeHttpExtension<Handshake>| {
+            let realtime = Arc::clone(&admitting);
+            async move { realtime.admit(&socket, handshake.0).await }
+        };
+        let connecting = Arc::clone(&realtime);
+        let connect = move |socket: SocketRef| Arc::clone(&connecting).connect(socket);
+        io.ns("/", connect.with(admit));
+        (layer, io, realtime)
+    }
+
+    /// Lets a socket in whose session somebody is logged in with.
+    async fn admit(&self, socket: &SocketRef, handshake: Option<Handshake>) -> Result<(), Refused> {
+        let Handshake { session } = handshake.ok_or(Refused::NotLoggedIn)?;
+        let user = self.services.accounts.session_user(session).await.map_err(|error| {
+            tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
+            Refused::Unavailable
+        })?;
+        let user = user.ok_or(Refused::NotLoggedIn)?;
+        socket.extensions.insert((Arc::new(user), session));
+        Ok(())
+    }
+
+    async fn connect(self: Arc<Self>, socket: SocketRef) {
+        let Some((user, session)) = socket.extensions.remove::<(Arc<User>, SessionKey)>() else {
+            return;
+        };
+        let id = user.id;
+        let seat = Arc::new(Seat::new(socket.clone(), user, session));
+        socket.extensions.insert(Arc::clone(&seat));
+        self.presence.enter(seat);
+        self.listen(&socket);
+        // A logout between the check and this line found no socket to close.
+        let checked = self.services.accounts.session_user(session).await;
+        if !matches!(checked, Ok(Some(user)) if user.id == id) {
+            close(socket);
+        }
+    }
+
+    /// The table of events.
+    fn listen(self: &Arc<Self>, socket: &SocketRef) {
+        self.on(socket, events::JOIN_CHAT, chats::join_chat);
+        self.on(socket, events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP, chats::history_scrolled);
+        self.on(socket, events::MESSAGE_SENT, messages::message_sent);
+        self.on(socket, events::NEW_MESSAGE_COUNT_UPDATED, chats::count_updated);
+
+        let realtime = Arc::clone(self);
+        socket.on_disconnect(async move |socket: SocketRef| {
+            // The seat and its socket own each other until here.
+            if let Some(seat) = socket.extensions.remove::<Arc<Seat>>() {
+                realtime.presence.leave(seat.user.id, socket.id);
+            }
+        });
+    }
+
+    fn on<T: DeserializeOwned + Send + Sync + 'static>(
+        self: &Arc<Self>,
+        socket: &SocketRef,
+        event: &'static str,
+        handle: Handle<T>,
+    ) {
+        socket.on(event, AtOnce { realtime: Arc::clone(self), handle });
+    }
+}
+
+impl Live for Realtime {
+    fn chat_opened(&self, user: UserId, partner: &User) {
+        for seat in self.presence.of(user) {
+            seat.emit(events::CHAT_OPENED, partner);
+        }
+    }
+
+    fn session_ended(&self, user: UserId, session: SessionKey) {
+        for seat in self.presence.of(user) {
+            if seat.session == session {
+                close(seat.socket.clone());
+            }
+        }
+    }
+}
+
+fn close(socket: SocketRef) {
+    if let Err(error) = socket.disconnect() {
+        tracing::debug!(%error, "a socket was not closed: {error}");
+    }
+}
+
+/// Why a socket is not let in; the words become the client's `connect_error`.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum Refused {
+    #[error("not logged in")]
+    NotLoggedIn,
+    #[error("Something went wrong :(")]
+    Unavailable,
+}
+
+type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, Result<T, Error>, AckSender);
+
+/// A handler that runs at once, in the order of the socket's packets. An async handler would be
+/// spawned as a task of its own, and two events of one socket could overtake each other.
+struct AtOnce<T> {
+    realtime: Arc<Realtime>,
+    handle: Handle<T>,
+}
+
+impl<T: DeserializeOwned + Send + Sync + 'static> MessageHandler<LocalAdapter, T> for AtOnce<T> {
+    fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
+        let Ok(TryData(payload)) =
+            TryData::<Object<T>>::from_message_parts(&socket, &mut value, &ack_id);
+        let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
+        // A socket that is closing has lost its seat already.
+        let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
+        let payload = payload
+            .map(|Object(payload)| payload)
+            .map_err(|error| Error::Invalid(format!("malformed payload: {error}")));
+        (self.handle)(&self.realtime, &seat, payload, ack);
+    }
+}

@@ -1,0 +1,210 @@
+//! What clients send, and what they are sent: the shapes of the events.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::domain::{Error, MessageId, ReadMark, Timestamp, UserId};
+use crate::store::Older;
+
+/// A payload that is a JSON object. Serde would take an array for a struct, too.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
+}
+
+/// A whole number that is not negative, as a JSON number or as a string of digits: the original
+/// client reads ids from the page and sends them as they stand there.
+#[derive(Debug, Clone, Copy)]
+pub struct Digits(i64);
+
+impl<'de> Deserialize<'de> for Digits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Digits;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number that is not negative, or a string of digits")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Digits, E> {
+                i64::try_from(number)
+                    .map(Digits)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digits, E> {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                digits
+                    .then(|| text.parse().ok().map(Digits))
+                    .flatten()
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl From<Digits> for UserId {
+    fn from(Digits(id): Digits) -> Self {
+        Self(id)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct JoinChat {
+    pub chat_partner_id: Digits,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct HistoryScrolled {
+    pub chat_partner_id: Digits,
+    message_count: Digits,
+    /// Ours: the oldest message that the client has, which stays right while messages arrive.
+    before_id: Option<Digits>,
+}
+
+impl HistoryScrolled {
+    pub fn older(&self) -> Result<Older, Error> {
+        if let Some(Digits(id)) = self.before_id {
+            return Ok(Older::Than(MessageId(id)));
+        }
+        let count = u32::try_from(self.message_count.0);
+        count.map(Older::Skip).map_err(|_| {
+            Error::Invalid(format!("message_count is too large ({})", self.message_count.0))
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct MessageSent {
+    pub chat_partner_id: Digits,
+    pub message: String,
+    /// Ours: a UUID that makes sending the message again harmless.
+    pub client_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CountUpdated {
+    pub chat_partner_id: Digits,
+    new_message_count: i64,
+    /// Ours: the newest message that was read, which is exact whatever arrives meanwhile.
+    last_read_id: Option<Digits>,
+}
+
+impl CountUpdated {
+    pub fn mark(&self) -> ReadMark {
+        match self.last_read_id {
+            Some(Digits(id)) => ReadMark::UpTo(MessageId(id)),
+            None => ReadMark::Remaining(self.new_message_count),
+        }
+    }
+}
+
+/// The acknowledgement of `message_sent`.
+#[derive(Debug, Serialize)]
+pub struct Sent<'a> {
+    pub timestamp: &'a Timestamp,
+    pub id: MessageId,
+    pub duplicate: bool,
+}
+
+/// The third argument of `join_chat`'s acknowledgement.
+#[derive(Debug, Serialize)]
+pub struct Joined {
+    pub last_read_id: MessageId,
+}
+
+/// `new_user_sent_message`.
+#[derive(Debug, Serialize)]
+pub struct NewUser<'a> {
+    pub username: &'a str,
+    pub id: UserId,
+    pub message_id: MessageId,
+    pub new_message_count: i64,
+}
+
+/// `message_received_from_current_chat`.
+#[derive(Debug, Serialize)]
+pub struct FromCurrentChat<'a> {
+    pub message: &'a str,
+    pub timestamp: &'a Timestamp,
+    pub id: MessageId,
+    pub new_message_count: i64,
+}
+
+/// `message_received_from_another_chat`.
+#[derive(Debug, Serialize)]
+pub struct FromAnotherChat {
+    #[serde(rename = "chatPartnerId")]
+    pub chat_partner_id: UserId,
+    pub message_id: MessageId,
+    pub new_message_count: i64,
+}
+
+/// `message_sent_elsewhere`: to the other sockets of the sender.
+#[derive(Debug, Serialize)]
+pub struct SentElsewhere<'a> {
+    pub chat_partner_id: UserId,
+    pub id: MessageId,
+    pub message: &'a str,
+    pub timestamp: &'a Timestamp,
+}
+
+/// `new_message_count_changed`: to the other sockets of the reader.
+#[derive(Debug, Serialize)]
+pub struct CountChanged {
+    pub chat_partner_id: UserId,
+    pub new_message_count: i64,
+    pub last_read_id: MessageId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_number_or_a_string_of_digits_and_nothing_else() {
+        let id = |json: &str| {
+            serde_json::from_str::<JoinChat>(&format!("{{\"chat_partner_id\":{json}}}"))
+                .map(|join| join.chat_partner_id.0)
+                .ok()
+        };
+        assert_eq!(id("12"), Some(12));
+        assert_eq!(id("\"12\""), Some(12));
+        for bad in [
+            "-1",
+            "1.5",
+            "\"\"",
+            "\"-1\"",
+            "\"1 \"",
+            "\"+1\"",
+            "null",
+            "[]",
+            "true",
+            "1e400",
+            "18446744073709551615",
+            "\"99999999999999999999\"",
+        ] {
+            assert_eq!(id(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The accept loop: takes connections, cuts those that stall, and ends gracefully.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
+use socketioxide::SocketIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+/// How long a client may take to send the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sent data may stay unacknowledged by the peer's machine before it is cut off.
+const STALLED_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the end waits for requests that are under way, and how long for sockets to close.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long to wait when the machine has no more file handles.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `stop` resolves; then closes sockets and waits a little for what is under way.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    io: SocketIo,
+    stop: impl Future<Output = ()>,
+) {
+    // Every connection holds a receiver, so the sender knows when the last one has ended.
+    let (stopping, connections) = watch::channel(());
+    let mut stop = pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => answer(stream, &router, connections.clone()),
+                Err(error) => pause_after(&error).await,
+            },
+        }
+    }
+    drop((listener, connections));
+    // A peer that stalls must not keep the program: both waits are bounded.
+    if timeout(GRACE, io.close()).await.is_err() {
+        tracing::warn!("some sockets did not close in time");
+    }
+    stopping.send_replace(());
+    if timeout(GRACE, stopping.closed()).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+}
+
+fn answer(stream: TcpStream, router: &Router, mut stopping: watch::Receiver<()>) {
+    if let Err(error) = prepare(&stream) {
+        // The peer went away between its connect and our accept.
+        tracing::debug!(%error, "a connection was lost before it began: {error}");
+        return;
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
+        .with_upgrades();
+    tokio::spawn(async move {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            _ = stopping.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended: {error}");
+        }
+    });
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // Messages are small, and each is waited for.
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(STALLED_TIMEOUT))
+}
+
+async fn pause_after(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection: {error}");
+    sleep(ACCEPT_PAUSE).await;
+}

@@ -1,0 +1,12 @@
+//! What a page must tell the sockets: HTTP calls it, the realtime side implements it, and neither
+//! knows the other.
+
+use crate::domain::{SessionKey, User, UserId};
+
+pub trait Live: Send + Sync {
+    /// `user` opened a chat with `partner` on a page: the open tabs show it.
+    fn chat_opened(&self, user: UserId, partner: &User);
+
+    /// That session of `user` has ended: its sockets are closed.
+    fn session_ended(&self, user: UserId, session: SessionKey);
+}

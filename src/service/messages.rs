@@ -1,0 +1,51 @@
+//! Sending a message.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::{Body, ClientId, Error, UserId};
+use crate::store::{Added, NewMessage, Store};
+
+use super::chats::no_such_chat;
+
+/// A message as its sender's client gave it.
+pub struct SendMessage {
+    pub sender: UserId,
+    pub receiver: UserId,
+    pub text: String,
+    pub client_id: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Messages {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Messages {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// Keeps a message. It takes its place in the order of writes when this is called; the future
+    /// tells when it is on disk.
+    ///
+    /// # Errors
+    /// `Invalid` at once for a text that is blank or too long, or a client id that is no UUID;
+    /// later `NotFound` when the sender has no chat with the receiver. Nothing was kept then.
+    pub fn send(
+        &self,
+        message: SendMessage,
+    ) -> Result<impl Future<Output = Result<Added, Error>> + Send + use<>, Error> {
+        let body = Body::parse(message.text)?;
+        let client_id = message.client_id.as_deref().map(ClientId::parse).transpose()?;
+        let added = self.store.add_message(NewMessage {
+            sender: message.sender,
+            receiver: message.receiver,
+            body,
+            at: self.clock.now().into(),
+            client_id,
+        });
+        Ok(async move { added.await?.ok_or_else(no_such_chat) })
+    }
+}

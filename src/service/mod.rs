@@ -1,0 +1,38 @@
+//! The verbs of the chat: parse, check, one store call. Transports turn what comes back into
+//! pages, acknowledgements and events.
+
+mod accounts;
+mod chats;
+mod live;
+mod messages;
+mod passwords;
+mod werkzeug;
+
+use std::sync::Arc;
+
+pub use accounts::{Accounts, Login, Registration};
+pub use chats::{Chats, JOINED_MESSAGES};
+pub use live::Live;
+pub use messages::{Messages, SendMessage};
+pub use passwords::Passwords;
+
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// Everything a person can do, for the transports to call.
+#[derive(Clone)]
+pub struct Services {
+    pub accounts: Accounts,
+    pub chats: Chats,
+    pub messages: Messages,
+}
+
+impl Services {
+    pub fn new(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, passwords: Passwords) -> Self {
+        Self {
+            accounts: Accounts::new(Arc::clone(store), Arc::clone(clock), passwords),
+            chats: Chats::new(Arc::clone(store), Arc::clone(clock)),
+            messages: Messages::new(Arc::clone(store), Arc::clone(clock)),
+        }
+    }
+}

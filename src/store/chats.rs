@@ -1,0 +1,33 @@
+//! Chats: each member's own row, with the count of what is new.
+
+use super::Reply;
+use crate::domain::{Chat, ReadMark, ReadState, Timestamp, User, UserId};
+
+/// What opening a chat came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    pub partner: User,
+    /// False when the chat was there already.
+    pub new: bool,
+}
+
+/// What marking messages as read came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Marked {
+    pub state: ReadState,
+    /// False when everything in question had been read before.
+    pub moved: bool,
+}
+
+pub trait ChatStore: Send + Sync {
+    /// Opens `user`'s chat with `partner`, dated `at`; a chat that is there stays as it is.
+    /// `None` when there is no such partner. `partner` may be `user`.
+    fn open_chat(&self, user: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>>;
+
+    /// `user`'s chats, newest first by last message, at most `limit`.
+    fn chats_of(&self, user: UserId, limit: u32) -> Reply<Vec<Chat>>;
+
+    /// Moves `user`'s read position in the chat with `partner` forward, never back.
+    /// `None` when `user` has no such chat.
+    fn mark_read(&self, user: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>>;
+}

@@ -1,0 +1,71 @@
+//! Messages: kept once, in order, and read in pages.
+
+use super::Reply;
+use crate::domain::{Body, ClientId, Message, MessageId, ReadState, Timestamp, UserId};
+
+/// A message on its way into the store.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    pub sender: UserId,
+    pub receiver: UserId,
+    pub body: Body,
+    pub at: Timestamp,
+    pub client_id: Option<ClientId>,
+}
+
+/// What keeping a message came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    pub id: MessageId,
+    pub timestamp: Timestamp,
+    /// The sender had sent this client id before: this is that first message, and nothing changed.
+    pub duplicate: bool,
+    /// The message opened the chat on the receiver's side.
+    pub opened_chat: bool,
+    /// What is new for the receiver now, this message included.
+    pub receiver_new_message_count: i64,
+}
+
+/// The end of a conversation, and how far its reader has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Newest first.
+    pub messages: Vec<Message>,
+    pub read: ReadState,
+}
+
+/// Where a page of older messages starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Older {
+    /// After the so many newest ones.
+    Skip(u32),
+    /// Before this message.
+    Than(MessageId),
+}
+
+pub trait MessageStore: Send + Sync {
+    /// Keeps a message, touches both members' chats, opens the receiver's where it is missing, and
+    /// counts the message as new there (not in a chat with oneself). `None`, and nothing is kept,
+    /// when the sender has no chat with the receiver.
+    fn add_message(&self, message: NewMessage) -> Reply<Option<Added>>;
+
+    /// The newest `at_least` messages, or all since the first unread one where those are more, but
+    /// never more than `at_most`. `None` when `user` has no chat with `partner`.
+    fn newest_messages(
+        &self,
+        user: UserId,
+        partner: UserId,
+        at_least: u32,
+        at_most: u32,
+    ) -> Reply<Option<Newest>>;
+
+    /// A page of older messages, newest first, at most `limit`; empty at the end.
+    /// `None` when `user` has no chat with `partner`.
+    fn older_messages(
+        &self,
+        user: UserId,
+        partner: UserId,
+        older: Older,
+        limit: u32,
+    ) -> Reply<Option<Vec<Message>>>;
+}

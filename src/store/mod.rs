@@ -1,0 +1,45 @@
+//! The contract between the chat and its database. Another database is one more folder beside
+//! `sqlite`; `tests/it/store_contract.rs` says, promise by promise, what it must do.
+//!
+//! One method is one transaction is one fact of the domain. A method that writes takes its place
+//! in the order of writes when it is *called*, not when its future is first polled: two calls made
+//! one after the other are stored in that order, whoever awaits them first.
+
+mod chats;
+mod messages;
+mod sessions;
+pub mod sqlite;
+mod users;
+
+use std::error::Error;
+use std::pin::Pin;
+
+pub use chats::{ChatStore, Marked, Opened};
+pub use messages::{Added, MessageStore, NewMessage, Newest, Older};
+pub use sessions::{SessionStore, StoredSession};
+pub use users::{Account, UserStore};
+
+/// Everything that visavis keeps.
+pub trait Store: UserStore + ChatStore + MessageStore + SessionStore {}
+
+impl<T: UserStore + ChatStore + MessageStore + SessionStore> Store for T {}
+
+/// The answer of a store, on its way.
+pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// Why a store did not do what it was asked to. In either case it kept nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Something else holds that unique value.
+    #[error("the value is taken")]
+    Conflict,
+    /// The database could not be reached, or refused: the operator must know.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl From<StoreError> for crate::domain::Error {
+    fn from(error: StoreError) -> Self {
+        Self::internal(error)
+    }
+}

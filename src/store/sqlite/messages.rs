@@ -1,0 +1,230 @@
+//! `messages`, and what a message changes in `chats`.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::SqliteStore;
+use super::chats::read_state;
+use crate::domain::{Message, MessageId, Timestamp, UserId};
+use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply};
+
+const ADD: &str = "
+INSERT INTO messages (sender_id, receiver_id, message, timestamp, client_id)
+VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
+RETURNING id";
+
+const SENT_BEFORE: &str = "
+SELECT id, timestamp
+FROM messages
+WHERE sender_id = ?1 AND client_id = ?2";
+
+const TOUCH_SENDERS_CHAT: &str = "
+UPDATE chats
+SET last_message_date = ?3, last_message_id = ?4
+WHERE user_id = ?1 AND chat_partner_id = ?2
+RETURNING new_message_count";
+
+const COUNT_AS_NEW: &str = "
+UPDATE chats
+SET last_message_date = ?3, last_message_id = ?4, new_message_count = new_message_count + 1
+WHERE user_id = ?1 AND chat_partner_id = ?2
+RETURNING new_message_count";
+
+// The message that opens a chat is the only new one in it: none can have been sent to a side
+// without a chat before.
+const OPEN_RECEIVERS_CHAT: &str = "
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, last_message_id, new_message_count)
+VALUES (?1, ?2, ?3, ?4, 1)
+RETURNING new_message_count";
+
+const FIRST_NEW: &str = "
+SELECT id
+FROM messages
+WHERE min(sender_id, receiver_id) = min(?1, ?2)
+  AND max(sender_id, receiver_id) = max(?1, ?2)
+  AND id > ?3
+  AND sender_id = ?2
+ORDER BY id
+LIMIT 1";
+
+const COUNT_SINCE: &str = "
+SELECT count(*)
+FROM messages
+WHERE min(sender_id, receiver_id) = min(?1, ?2)
+  AND max(sender_id, receiver_id) = max(?1, ?2)
+  AND id >= ?3";
+
+const PAGE: &str = "
+SELECT id, sender_id, receiver_id, message, timestamp
+FROM messages
+WHERE min(sender_id, receiver_id) = min(?1, ?2)
+  AND max(sender_id, receiver_id) = max(?1, ?2)
+  AND id < ?3
+ORDER BY id DESC
+LIMIT ?4 OFFSET ?5";
+
+/// Every query of this file, for the test that reads their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[
+    ADD,
+    SENT_BEFORE,
+    TOUCH_SENDERS_CHAT,
+    COUNT_AS_NEW,
+    OPEN_RECEIVERS_CHAT,
+    FIRST_NEW,
+    COUNT_SINCE,
+    PAGE,
+];
+
+impl MessageStore for SqliteStore {
+    fn add_message(&self, message: NewMessage) -> Reply<Option<Added>> {
+        self.writer.submit(move |connection| add(connection, message))
+    }
+
+    fn newest_messages(
+        &self,
+        user: UserId,
+        partner: UserId,
+        at_least: u32,
+        at_most: u32,
+    ) -> Reply<Option<Newest>> {
+        self.read(move |connection| {
+            // One snapshot, so that the count belongs to the messages.
+            let snapshot = connection.unchecked_transaction()?;
+            let Some(read) = read_state(&snapshot, user, partner)? else {
+                return Ok(None);
+            };
+            let since_first_new = if read.new_message_count > 0 {
+                count_since_first_new(&snapshot, user, partner, read.last_read_id)?
+            } else {
+                0
+            };
+            let limit = since_first_new.max(at_least).min(at_most);
+            let messages = page(&snapshot, user, partner, Older::Skip(0), limit)?;
+            Ok(Some(Newest { messages, read }))
+        })
+    }
+
+    fn older_messages(
+        &self,
+        user: UserId,
+        partner: UserId,
+        older: Older,
+        limit: u32,
+    ) -> Reply<Option<Vec<Message>>> {
+        self.read(move |connection| {
+            if read_state(connection, user, partner)?.is_none() {
+                return Ok(None);
+            }
+            page(connection, user, partner, older, limit).map(Some)
+        })
+    }
+}
+
+fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<Added>> {
+    let (sender, receiver) = (message.sender, message.receiver);
+    if read_state(connection, sender, receiver)?.is_none() {
+        return Ok(None);
+    }
+    let client_id = message.client_id.as_ref().map(|id| &id.as_bytes()[..]);
+    let added: Option<i64> = connection
+        .prepare_cached(ADD)?
+        .query_row(
+            params![
+                sender.0,
+                receiver.0,
+                message.body.into_string(),
+                message.at.as_str(),
+                client_id
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(id) = added else {
+        return sent_before(connection, sender, client_id).map(Some);
+    };
+    let touch = |sql: &str, owner: UserId, partner: UserId| {
+        connection
+            .prepare_cached(sql)?
+            .query_row(params![owner.0, partner.0, message.at.as_str(), id], |row| row.get(0))
+            .optional()
+    };
+    let mut added = Added {
+        id: MessageId(id),
+        timestamp: message.at.clone(),
+        duplicate: false,
+        opened_chat: false,
+        receiver_new_message_count: 0,
+    };
+    let _senders_count: Option<i64> = touch(TOUCH_SENDERS_CHAT, sender, receiver)?;
+    if sender != receiver {
+        let mut count = touch(COUNT_AS_NEW, receiver, sender)?;
+        if count.is_none() {
+            added.opened_chat = true;
+            count = touch(OPEN_RECEIVERS_CHAT, receiver, sender)?;
+        }
+        added.receiver_new_message_count = count.unwrap_or_default();
+    }
+    Ok(Some(added))
+}
+
+fn sent_before(
+    connection: &Connection,
+    sender: UserId,
+    client_id: Option<&[u8]>,
+) -> rusqlite::Result<Added> {
+    connection.prepare_cached(SENT_BEFORE)?.query_row(params![sender.0, client_id], |row| {
+        Ok(Added {
+            id: MessageId(row.get(0)?),
+            timestamp: Timestamp::from_stored(row.get(1)?),
+            duplicate: true,
+            opened_chat: false,
+            receiver_new_message_count: 0,
+        })
+    })
+}
+
+fn count_since_first_new(
+    connection: &Connection,
+    user: UserId,
+    partner: UserId,
+    last_read: MessageId,
+) -> rusqlite::Result<u32> {
+    let first_new: Option<i64> = connection
+        .prepare_cached(FIRST_NEW)?
+        .query_row(params![user.0, partner.0, last_read.0], |row| row.get(0))
+        .optional()?;
+    let Some(first_new) = first_new else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached(COUNT_SINCE)?
+        .query_row(params![user.0, partner.0, first_new], |row| row.get(0))
+}
+
+fn page(
+    connection: &Connection,
+    user: UserId,
+    partner: UserId,
+    older: Older,
+    limit: u32,
+) -> rusqlite::Result<Vec<Message>> {
+    let (before, skip) = match older {
+        Older::Skip(count) => (i64::MAX, count),
+        Older::Than(id) => (id.0, 0),
+    };
+    connection
+        .prepare_cached(PAGE)?
+        .query_map(params![user.0, partner.0, before, limit, skip], message)?
+        .collect()
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: MessageId(row.get(0)?),
+        sender_id: UserId(row.get(1)?),
+        receiver_id: UserId(row.get(2)?),
+        message: row.get(3)?,
+        timestamp: Timestamp::from_stored(row.get(4)?),
+    })
+}

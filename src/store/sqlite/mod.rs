@@ -1,0 +1,100 @@
+//! The store on SQLite: SQL and row mapping, nothing else. Reads come from a pool of read-only
+//! connections, writes go through the one [`writer`].
+
+mod chats;
+mod flask;
+mod messages;
+mod open;
+mod sessions;
+mod users;
+mod writer;
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, OpenFlags};
+
+pub use self::flask::Converted;
+pub use self::open::OpenError;
+use self::writer::Writer;
+use super::{Reply, StoreError};
+
+/// How long a statement waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many prepared statements each connection keeps; there are fewer than that.
+const STATEMENTS_MAX: usize = 64;
+/// How many reads may run at once. Each is a handful of page lookups, so few are enough.
+const READERS: u32 = 4;
+
+/// A store in one SQLite file. Dropping it waits until every queued write is on disk.
+pub struct SqliteStore {
+    // The writer comes first and so is dropped last of the two, which lets the last connection
+    // fold the write-ahead log into the file.
+    readers: r2d2::Pool<SqliteConnectionManager>,
+    writer: Writer,
+    converted: Option<Converted>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`: makes it when there is none, and converts it when the Flask
+    /// chat wrote it (a copy stays beside it).
+    ///
+    /// # Errors
+    /// One sentence for the operator; the file is as it was.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let (connection, converted) = open::open(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let manager = SqliteConnectionManager::file(path)
+            .with_flags(flags)
+            .with_init(|connection| prepare_connection(connection));
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .build(manager)
+            .map_err(|error| OpenError::failed(path, error))?;
+        let writer = Writer::start(connection).map_err(|error| OpenError::failed(path, error))?;
+        Ok(Self { readers, writer, converted })
+    }
+
+    /// What was converted when the file was opened, if it was the Flask chat's.
+    #[must_use]
+    pub fn converted(&self) -> Option<&Converted> {
+        self.converted.as_ref()
+    }
+
+    /// Runs a query off the async threads, on a read-only snapshot.
+    fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<T> {
+        let readers = self.readers.clone();
+        Box::pin(async move {
+            let task = tokio::task::spawn_blocking(move || {
+                let connection = readers.get().map_err(unavailable)?;
+                query(&connection).map_err(store_error)
+            });
+            task.await.unwrap_or_else(|panic| Err(unavailable(panic)))
+        })
+    }
+}
+
+/// Settings that SQLite keeps per connection, not in the file.
+fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+}
+
+fn store_error(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+    match error.sqlite_error().map(|cause| cause.extended_code) {
+        Some(SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE) => StoreError::Conflict,
+        _ => unavailable(error),
+    }
+}
+
+fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
+    StoreError::Unavailable(cause.into())
+}

@@ -1,0 +1,123 @@
+//! Opens a database file: recognises whose it is before anything in it is touched.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::flask::{self, Converted};
+use super::prepare_connection;
+
+/// The schema of a new database.
+pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
+/// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
+const APPLICATION_ID: i64 = 1_986_622_326;
+/// `PRAGMA user_version` of the schema that this program reads and writes.
+const SCHEMA_VERSION: i64 = 1;
+
+/// Why a database was not opened: one sentence for the operator. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "{0} is neither a database of visavis nor one of the Flask chat; name another with --database"
+    )]
+    Foreign(PathBuf),
+    #[error(
+        "{path} was written by a newer visavis (schema {found}, this program knows {SCHEMA_VERSION}); use that version"
+    )]
+    Newer { path: PathBuf, found: i64 },
+    #[error("{0} is locked by another program; stop that one first")]
+    Locked(PathBuf),
+    #[error("{0} is read-only; give this user the right to write it and its folder")]
+    ReadOnly(PathBuf),
+    #[error("{path} is damaged or no SQLite database ({reason}); restore it from a backup")]
+    Damaged { path: PathBuf, reason: String },
+    #[error("cannot open {path}: {reason}")]
+    Failed { path: PathBuf, reason: String },
+}
+
+impl OpenError {
+    pub(super) fn failed(path: &Path, reason: impl ToString) -> Self {
+        Self::Failed { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    /// The sentence for what SQLite said of the file at `path`.
+    pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path.into()),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(path.into()),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::damaged(path, error)
+            }
+            _ => Self::failed(path, error),
+        }
+    }
+}
+
+/// Whose database a file is.
+enum Owner {
+    Nobody,
+    Ours { version: i64 },
+    Flask,
+    Stranger,
+}
+
+/// A connection that may write, over a database with our schema.
+pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenError> {
+    let exists = path.exists();
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let mut connection = Connection::open_with_flags(path, flags)
+        .map_err(|error| if exists { explain(error) } else { cannot_make(path, &error) })?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
+        return Err(OpenError::ReadOnly(path.into()));
+    }
+    prepare_connection(&connection).map_err(explain)?;
+
+    let converted = match owner(&connection).map_err(explain)? {
+        Owner::Ours { version } if version > SCHEMA_VERSION => {
+            return Err(OpenError::Newer { path: path.into(), found: version });
+        }
+        Owner::Ours { .. } => None,
+        Owner::Nobody => {
+            connection
+                .execute_batch(&format!("BEGIN IMMEDIATE;{SCHEMA}COMMIT;"))
+                .map_err(explain)?;
+            None
+        }
+        Owner::Flask => Some(flask::convert(&mut connection, path)?),
+        Owner::Stranger => return Err(OpenError::Foreign(path.into())),
+    };
+    // A file that another program keeps locked is better found out now than at the first message.
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")
+        .map_err(explain)?;
+    Ok((connection, converted))
+}
+
+fn cannot_make(path: &Path, error: &rusqlite::Error) -> OpenError {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            OpenError::failed(path, format!("there is no folder {}", folder.display()))
+        }
+        _ => OpenError::failed(path, error),
+    }
+}
+
+fn owner(connection: &Connection) -> rusqlite::Result<Owner> {
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if pragma("application_id")? == APPLICATION_ID {
+        return Ok(Owner::Ours { version: pragma("user_version")? });
+    }
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(Owner::Nobody);
+    }
+    Ok(if flask::wrote(connection)? { Owner::Flask } else { Owner::Stranger })
+}

@@ -1,0 +1,89 @@
+//! `users`.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::SqliteStore;
+use crate::domain::{User, UserId, Username};
+use crate::store::{Account, Reply, UserStore};
+
+const ADD: &str = "
+INSERT INTO users (username, hash)
+VALUES (?1, ?2)
+RETURNING id";
+
+const BY_ID: &str = "
+SELECT id, username, hash
+FROM users
+WHERE id = ?1";
+
+const BY_NAME: &str = "
+SELECT id, username, hash
+FROM users
+WHERE username = ?1";
+
+// No character comes after U+10FFFF, so the range holds every name that starts with the prefix,
+// and the index on names serves it; LIKE would take % and _ for wildcards.
+const BY_PREFIX: &str = "
+SELECT id, username
+FROM users
+WHERE username >= ?1 AND username <= ?1 || char(0x10ffff)
+ORDER BY username
+LIMIT ?2";
+
+const REPLACE_HASH: &str = "
+UPDATE users
+SET hash = ?3
+WHERE id = ?1 AND hash = ?2";
+
+/// Every query of this file, for the test that reads their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[ADD, BY_ID, BY_NAME, BY_PREFIX, REPLACE_HASH];
+
+impl UserStore for SqliteStore {
+    fn add_user(&self, username: &Username, hash: &str) -> Reply<UserId> {
+        let (username, hash) = (username.as_str().to_owned(), hash.to_owned());
+        self.writer.submit(move |connection| {
+            connection
+                .prepare_cached(ADD)?
+                .query_row(params![username, hash], |row| row.get(0).map(UserId))
+        })
+    }
+
+    fn account(&self, id: UserId) -> Reply<Option<Account>> {
+        self.read(move |connection| {
+            connection.prepare_cached(BY_ID)?.query_row([id.0], account).optional()
+        })
+    }
+
+    fn account_named(&self, username: &str) -> Reply<Option<Account>> {
+        let username = username.to_owned();
+        self.read(move |connection| {
+            connection.prepare_cached(BY_NAME)?.query_row([username], account).optional()
+        })
+    }
+
+    fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>> {
+        let prefix = prefix.to_owned();
+        self.read(move |connection| {
+            connection.prepare_cached(BY_PREFIX)?.query_map(params![prefix, limit], user)?.collect()
+        })
+    }
+
+    fn replace_hash(&self, id: UserId, old: &str, new: &str) -> Reply<bool> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.writer.submit(move |connection| {
+            let replaced =
+                connection.prepare_cached(REPLACE_HASH)?.execute(params![id.0, old, new])?;
+            Ok(replaced == 1)
+        })
+    }
+}
+
+/// A user from a row that starts with `id, username`.
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    Ok(User { id: UserId(row.get(0)?), username: row.get(1)? })
+}
+
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account { user: user(row)?, hash: row.get(2)? })
+}

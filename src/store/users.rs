@@ -1,0 +1,31 @@
+//! People and their password hashes.
+
+use super::Reply;
+use crate::domain::{User, UserId, Username};
+
+/// A user together with the hash of the password, bcrypt's or one that Werkzeug made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub user: User,
+    pub hash: String,
+}
+
+pub trait UserStore: Send + Sync {
+    /// Keeps a new user and gives the id.
+    /// Errors: `Conflict` when the name is taken (ASCII letters count alike in either case).
+    fn add_user(&self, username: &Username, hash: &str) -> Reply<UserId>;
+
+    /// The account of that id.
+    fn account(&self, id: UserId) -> Reply<Option<Account>>;
+
+    /// The account of that name (ASCII letters count alike in either case).
+    fn account_named(&self, username: &str) -> Reply<Option<Account>>;
+
+    /// Users whose name starts with `prefix`, every character taken literally and ASCII letters
+    /// alike in either case, in the order of names; at most `limit`.
+    fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>>;
+
+    /// Puts `new` in the place of the hash `old`; false, and nothing changes, when the account
+    /// has another hash by now.
+    fn replace_hash(&self, id: UserId, old: &str, new: &str) -> Reply<bool>;
+}

@@ -1,0 +1,197 @@
+// The open chat: its messages, its composer, and what was read in it.
+
+import { paintAvatar } from "./avatar.js";
+import { Composer } from "./composer.js";
+import { History } from "./history.js";
+import { MessageList } from "./message_list.js";
+import { Notice } from "./notice.js";
+import { draw, find } from "./template.js";
+import { Unread } from "./unread.js";
+import { Viewport } from "./viewport.js";
+
+/** @import { Row } from "./events.js" */
+/** @import { Entry } from "./outbox.js" */
+
+/**
+ * @typedef {object} Partner
+ * @property {number} id
+ * @property {string} username
+ *
+ * @typedef {object} ConversationEvents
+ * @property {(show: (rows: Row[], lastReadId: number) => void) => Promise<unknown>} join joins the
+ *   chat and calls `show` with its newest messages
+ * @property {(count: number, beforeId: number) => Promise<Row[]>} loadOlder
+ * @property {(lastReadId: number, remaining: number) => Promise<unknown>} reportRead
+ * @property {(text: string) => void} onSend
+ * @property {(text: string) => void} onDraft
+ * @property {(entry: Entry) => void} onRetry
+ * @property {(entry: Entry) => void} onRemove
+ * @property {() => void} onBack
+ */
+
+export class Conversation {
+  #panel;
+  #events;
+  #list;
+  #viewport;
+  #notice;
+  #history;
+  #unread;
+  #composer;
+  #filled = false;
+  #closed = false;
+  #onVisible = () => this.#list.renameDays();
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {number} userId
+   * @param {Partner} partner
+   * @param {string} draft
+   * @param {ConversationEvents} events
+   */
+  constructor(panel, userId, partner, draft, events) {
+    this.#panel = panel;
+    this.#events = events;
+    this.partner = partner;
+    const header = draw("header-template");
+    paintAvatar(find(header, ".avatar"), partner.id, partner.username);
+    find(header, ".partner-name").textContent = partner.username;
+    find(header, ".back").addEventListener("click", events.onBack);
+    find(panel, "#right-panel-top").replaceChildren(header);
+    panel.append(draw("conversation-template"));
+
+    const log = find(panel, "#message-history");
+    log.ariaLabel = `Messages with ${partner.username}`;
+    this.#list = new MessageList(log, userId, partner.username);
+    this.#viewport = new Viewport(log, find(panel, ".jump"));
+    this.#notice = new Notice(find(log, ".history-notice"));
+    this.#history = new History(log, this.#list, this.#viewport, this.#notice, events.loadOlder);
+    this.#unread = new Unread(log, events.reportRead);
+    this.#composer = new Composer(find(panel, "#right-panel-bottom"), draft, events);
+    document.addEventListener("visibilitychange", this.#onVisible);
+  }
+
+  /** Joins the chat, for the first time or after the connection was lost. */
+  async join() {
+    try {
+      await this.#events.join((rows, lastReadId) => {
+        if (!this.#closed) this.#show(rows, lastReadId);
+      });
+      this.#notice.hide();
+    } catch (error) {
+      this.#notice.show("This chat could not be loaded.", error, () => this.join());
+    }
+  }
+
+  focus() {
+    this.#composer.focus();
+  }
+
+  /**
+   * Shows a message that has just been stored.
+   * @param {Row} row
+   * @returns {boolean} whether the reader sees it at once
+   */
+  receive(row) {
+    const shown = this.#list.insert(row);
+    if (!shown) return true;
+    const seen = this.#viewport.atBottom && document.visibilityState === "visible";
+    if (!this.#list.isOwn(row)) {
+      if (!seen && this.#unread.count === 0) this.#list.separate(shown.element);
+      this.#unread.watch(row.id, shown.element);
+    }
+    this.#viewport.announce();
+    return seen;
+  }
+
+  /** @param {number} id another tab has read so far */
+  readElsewhere(id) {
+    this.#unread.readElsewhere(id);
+  }
+
+  /**
+   * Shows an own message that is on its way, or what has become of it.
+   * @param {Entry} entry
+   */
+  showUnsent(entry) {
+    this.#list.showUnsent(entry, {
+      retry: () => {
+        this.#events.onRetry(entry);
+        this.focus();
+      },
+      edit: () => {
+        this.#takeBack(entry);
+        this.#composer.giveBack(entry.text);
+      },
+      remove: () => {
+        this.#takeBack(entry);
+        this.focus();
+      },
+    });
+    this.#viewport.settle();
+  }
+
+  /**
+   * Puts an own message, which is stored now, in its place.
+   * @param {Entry} entry
+   * @param {Row} row
+   */
+  sent(entry, row) {
+    this.#list.removeUnsent(entry.clientId);
+    this.#list.insert(row);
+    this.#viewport.settle();
+  }
+
+  /** An own message is being sent: its writer has seen what is new. */
+  answered() {
+    this.#list.separate(null);
+    this.#viewport.toBottom();
+  }
+
+  close() {
+    this.#closed = true;
+    document.removeEventListener("visibilitychange", this.#onVisible);
+    this.#unread.close();
+    this.#history.close();
+    this.#viewport.close();
+    const top = find(this.#panel, "#right-panel-top");
+    top.replaceChildren();
+    this.#panel.replaceChildren(top);
+  }
+
+  /** @param {Entry} entry */
+  #takeBack(entry) {
+    this.#events.onRemove(entry);
+    this.#list.removeUnsent(entry.clientId);
+  }
+
+  /**
+   * Shows what a join brought.
+   * @param {Row[]} rows newest first
+   * @param {number} lastReadId
+   */
+  #show(rows, lastReadId) {
+    const [newest, oldest] = [this.#list.newest?.row.id ?? 0, rows.at(-1)?.id ?? 0];
+    const gap = oldest > newest;
+    if (this.#filled && gap) {
+      this.#list.clear();
+      this.#unread.clear();
+    }
+    const anew = gap || !this.#filled;
+    const hadUnread = this.#unread.count > 0;
+    this.#unread.resume(lastReadId);
+    const added = this.#list.insertAll(rows);
+    const fresh = added.filter(
+      ({ row }) => !this.#list.isOwn(row) && row.id > this.#unread.lastReadId,
+    );
+    for (const { row, element } of fresh) this.#unread.watch(row.id, element);
+    if (fresh.length > 0 && !hadUnread) this.#list.separate(fresh[0].element);
+    this.#filled = true;
+
+    if (anew && this.#list.separator) this.#viewport.toElement(this.#list.separator);
+    else if (anew) this.#viewport.toBottom();
+    else if (added.length > 0) this.#viewport.announce();
+    if (anew) this.#history.restart();
+    else this.#history.watch();
+  }
+}

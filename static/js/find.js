@@ -1,0 +1,5 @@
+// Starts the find page.
+
+import { PeopleSearch } from "./people_search.js";
+
+new PeopleSearch(document).start();

@@ -1,0 +1,121 @@
+// The connection to the server. Every question goes through `request`, so none waits for ever.
+
+/** @import { Answers, News, Questions } from "./events.js" */
+
+// socket.io.min.js is a classic script: it leaves its function on the window.
+const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
+  /** @type {unknown} */ (globalThis)
+);
+
+/** How long the server may take to answer. */
+const ANSWER_MS = 8000;
+/** How long a question may wait for a connection that is not there. */
+const CONNECTION_MS = 4000;
+/** How long to wait after the server could not take the connection. */
+const REFUSED_MS = 3000;
+
+/** Why a question was not answered, or was answered with a refusal; the message is for the user. */
+export class RequestError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {string} code the server's, or `timeout`, or `disconnected`
+   * @param {boolean} [unsure] the server may have done it all the same
+   */
+  constructor(sentence, code, unsure = false) {
+    super(sentence);
+    this.code = code;
+    this.unsure = unsure;
+  }
+
+  /** Whether the very same question may be answered another time. */
+  get mayBeRetried() {
+    return ["unavailable", "timeout", "disconnected"].includes(this.code);
+  }
+}
+
+/**
+ * @typedef {object} ConnectionEvents
+ * @property {() => void} onConnect at every connect, the first included
+ * @property {() => void} onDisconnect the connection is lost and being sought again
+ * @property {() => void} onDismissed the server ended the connection; `connect` tries again
+ * @property {() => void} onNotLoggedIn
+ */
+
+export class Connection {
+  #socket = io({ autoConnect: false, reconnectionDelayMax: 3000 });
+  #connects = 0;
+
+  /** @param {ConnectionEvents} events */
+  constructor(events) {
+    this.#socket.on("connect", () => {
+      this.#connects += 1;
+      events.onConnect();
+    });
+    this.#socket.on("disconnect", (reason) => {
+      events.onDisconnect();
+      if (reason === "io server disconnect") events.onDismissed();
+    });
+    this.#socket.on("connect_error", (error) => {
+      // An active socket tries again by itself: the server was only out of reach.
+      if (this.#socket.active) return;
+      if (error.message === "not logged in") events.onNotLoggedIn();
+      else setTimeout(() => this.connect(), REFUSED_MS);
+    });
+  }
+
+  get connected() {
+    return this.#socket.connected;
+  }
+
+  connect() {
+    this.#socket.connect();
+  }
+
+  /** Begins anew: for when it is unknown what the server holds of this connection. */
+  restart() {
+    this.#socket.disconnect();
+    this.#socket.connect();
+  }
+
+  /**
+   * @template {keyof News} E
+   * @param {E} event
+   * @param {(news: News[E]) => void} listener
+   */
+  on(event, listener) {
+    this.#socket.on(/** @type {string} */ (event), listener);
+  }
+
+  /**
+   * Asks the server. Rejects with a RequestError.
+   * @template {keyof Questions} E
+   * @param {E} event
+   * @param {Questions[E]} question
+   * @param {(...answer: Answers[E]) => void} [take] sees the answer before any later event is
+   *   heard, which a promise alone does not guarantee
+   * @returns {Promise<Answers[E]>}
+   */
+  request(event, question, take) {
+    const socket = this.#socket;
+    const connects = this.#connects;
+    const wasConnected = socket.connected;
+    return new Promise((resolve, reject) => {
+      const timeout = socket.timeout(wasConnected ? ANSWER_MS : CONNECTION_MS);
+      timeout.emit(event, question, (/** @type {Error | null} */ lost, /** @type {any[]} */ ...answer) => {
+        if (lost) {
+          const unsure = wasConnected || this.#connects !== connects;
+          reject(
+            socket.connected
+              ? new RequestError("The server has not answered.", "timeout", unsure)
+              : new RequestError("There is no connection.", "disconnected", unsure),
+          );
+        } else if (answer[0]?.failure) {
+          reject(new RequestError(answer[0].failure, answer[0].code));
+        } else {
+          take?.(.../** @type {Answers[E]} */ (answer));
+          resolve(/** @type {Answers[E]} */ (answer));
+        }
+      });
+    });
+  }
+}

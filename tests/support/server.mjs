@@ -1,0 +1,145 @@
+// Starts the real program over a database of its own, and logs people in as a browser would.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const program = process.env.VISAVIS_BIN ?? join(root, "target/debug/visavis");
+
+/** The database that the Flask chat wrote. */
+export const FLASK_DATABASE = join(root, "tests/fixtures/flask-messenger.db");
+
+/** A server in a folder of its own. */
+export class Server {
+  /** @type {import("node:child_process").ChildProcess | undefined} */
+  #process;
+  #args;
+  #log = "";
+  /** The port is chosen by the first start and kept by the later ones, as browsers would expect. */
+  #port = 0;
+
+  /** @param {string} dir @param {string[]} args */
+  constructor(dir, args) {
+    this.dir = dir;
+    this.#args = args;
+  }
+
+  /** `http://127.0.0.1:PORT`, without a slash at the end. */
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get database() {
+    return join(this.dir, "messenger.db");
+  }
+
+  /** Everything that the program has printed. */
+  get log() {
+    return this.#log;
+  }
+
+  /** Resolves when the program says where it listens. */
+  async start() {
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--bcrypt-cost", "4", ...this.#args];
+    const child = spawn(program, args, { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    const listening = new Promise((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on("line", (line) => {
+          this.#log += `${line}\n`;
+          const found = line.match(/listens on http:\/\/[^ ]*:(\d+)/);
+          if (found) resolve(Number(found[1]));
+        });
+      }
+      child.on("error", reject);
+      child.on("exit", (code) => reject(new Error(`the server ended (${code}):\n${this.#log}`)));
+    });
+    this.#port = await listening;
+  }
+
+  /** Ends the program, by default as an operator would. @param {NodeJS.Signals} signal */
+  async stop(signal = "SIGTERM") {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill(signal);
+    await exit;
+  }
+
+  /** Ends the program for good and removes its folder. */
+  async remove() {
+    await this.stop("SIGKILL");
+    await rm(this.dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A running server, over a copy of `database` or a new one.
+ * @param {{ database?: string, args?: string[] }} [options]
+ */
+export async function startServer({ database, args = [] } = {}) {
+  const dir = await mkdtemp(join(tmpdir(), "visavis-"));
+  const server = new Server(dir, args);
+  if (database) await copyFile(database, server.database);
+  await server.start();
+  return server;
+}
+
+/**
+ * Posts a form as a browser would, without following the redirect.
+ * @param {Server} server @param {string} path @param {Record<string, string>} fields @param {string} [cookie]
+ */
+export function post(server, path, fields, cookie) {
+  return fetch(server.url + path, {
+    method: "POST",
+    redirect: "manual",
+    headers: { ...(cookie ? { cookie } : {}), origin: server.url },
+    body: new URLSearchParams(fields),
+  });
+}
+
+/** @param {Server} server @param {string} username */
+export async function register(server, username, password = `password of ${username}`) {
+  const response = await post(server, "/register", { username, password, confirmation: password });
+  if (response.status !== 302) throw new Error(`registering ${username}: ${response.status}`);
+}
+
+/**
+ * Logs in and gives the session's cookie, as a `Cookie` header.
+ * @param {Server} server @param {string} username
+ */
+export async function logIn(server, username, password = `password of ${username}`) {
+  const response = await post(server, "/login", { username, password });
+  if (response.status !== 302) throw new Error(`logging in ${username}: ${response.status}`);
+  return response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+}
+
+/**
+ * The id of a user, as the find page would learn it.
+ * @param {Server} server @param {string} cookie @param {string} username
+ */
+export async function idOf(server, cookie, username) {
+  const response = await fetch(`${server.url}/find`, {
+    method: "POST",
+    headers: { cookie, origin: server.url, "content-type": "application/json" },
+    body: JSON.stringify({ username }),
+  });
+  const users = /** @type {{ id: number, username: string }[]} */ (await response.json());
+  const user = users.find((found) => found.username === username);
+  if (!user) throw new Error(`no user is called ${username}`);
+  return user.id;
+}
+
+/**
+ * Opens a chat with a user through the find page's form.
+ * @param {Server} server @param {string} cookie @param {number} id
+ */
+export async function addChat(server, cookie, id) {
+  const response = await post(server, "/add", { id: String(id) }, cookie);
+  if (response.status !== 302) throw new Error(`opening a chat with ${id}: ${response.status}`);
+}
