@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::any;
 use socketioxide::SocketIo;
 
 use crate::clock::Clock;
@@ -38,6 +40,9 @@ impl App {
             live: realtime,
             public_url: config.public_url.clone(),
         };
+        // The layer takes every request for this path before the route does.
+        let sockets =
+            Router::new().route("/socket.io/", any(async || StatusCode::NOT_FOUND)).layer(sockets);
         Ok(Self { router: http::router(site, sockets), io, services })
     }
 }

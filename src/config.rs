@@ -4,14 +4,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use axum::http::Uri;
 use clap::{Parser, ValueEnum};
+use hyper::Uri;
 
 /// A chat for two on your own server: one program, one SQLite file.
 ///
 /// Serves the chat until it is told to stop (Ctrl-C or SIGTERM). A database of the Flask chat is
 /// converted when it is opened; the file as it was stays beside it, as FILE.flask-backup.
 #[derive(Debug, Clone, Parser)]
+#[expect(clippy::doc_markdown, reason = "`--help` prints these comments as they stand")]
 #[command(version, max_term_width = 100)]
 pub struct Config {
     /// The address and port to listen on

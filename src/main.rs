@@ -19,7 +19,7 @@ use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
 /// How often expired sessions are forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 fn main() -> ExitCode {
     let config = Config::parse();
@@ -71,7 +71,7 @@ async fn serve_until_stopped(config: &Config, store: Arc<dyn Store>) -> anyhow::
         tracing::info!("stopping");
     };
     tracing::info!("visavis listens on http://{}", listener.local_addr()?);
-    serve(listener, app.router, app.io, stop).await;
+    serve(listener, app.router, app.io.close(), stop).await;
     Ok(())
 }
 
@@ -98,6 +98,8 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
     })?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Whoever read the log may have gone away; that must not end the chat.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {

@@ -9,7 +9,6 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
-use socketioxide::SocketIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -23,11 +22,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when the machine has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` resolves; then closes sockets and waits a little for what is under way.
+/// Serves until `stop` resolves; then awaits `close_sockets`, and what is under way, but not for
+/// long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    io: SocketIo,
+    close_sockets: impl Future<Output = ()>,
     stop: impl Future<Output = ()>,
 ) {
     // Every connection holds a receiver, so the sender knows when the last one has ended.
@@ -44,7 +44,7 @@ pub async fn serve(
     }
     drop((listener, connections));
     // A peer that stalls must not keep the program: both waits are bounded.
-    if timeout(GRACE, io.close()).await.is_err() {
+    if timeout(GRACE, close_sockets).await.is_err() {
         tracing::warn!("some sockets did not close in time");
     }
     stopping.send_replace(());

@@ -77,7 +77,7 @@ impl ClientId {
 
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.0.as_bytes().as_slice()
     }
 }
 

@@ -10,6 +10,7 @@ use super::form::Form;
 use super::session::{self, AuthSession};
 use super::view::Visitor;
 use super::{Site, redirect};
+use crate::domain::Error;
 use crate::service::{Login, Registration};
 
 #[derive(Deserialize, Default)]
@@ -58,6 +59,8 @@ pub async fn log_in(
     let LoginForm { username, password } = typed;
     let member = auth.authenticate(Login { username, password }).await?;
     if let Some(member) = member {
+        // A fresh id, also where one was ended just now: nobody may know it from before.
+        auth.session.cycle_id().await.map_err(Error::internal)?;
         auth.login(&member).await?;
         let id = member.0.user.id;
         tracing::info!(user.id = %id, "user {id} logged in");

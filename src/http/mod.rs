@@ -17,11 +17,10 @@ use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
-use socketioxide::layer::SocketIoLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use self::error::Refusal;
@@ -43,11 +42,12 @@ pub struct Site {
     pub public_url: Option<Origin>,
 }
 
-/// The whole site: pages, static files, and the socket layer behind its checks.
-pub fn router(site: Site, sockets: SocketIoLayer) -> Router {
+/// The whole site: pages, static files, and `sockets` (what answers under `/socket.io/`) behind its
+/// checks.
+pub fn router(site: Site, sockets: Router) -> Router {
     pages(&site)
         .nest_service("/static", assets::service())
-        .merge(socket_routes(&site, sockets))
+        .merge(checked(&site, sockets))
         // Outermost, so that every answer has them, whoever gave it.
         .layer(no_store(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"))
         .layer(no_store(header::PRAGMA, "no-cache"))
@@ -81,12 +81,11 @@ fn pages(site: &Site) -> Router<Site> {
 
 /// The sockets keep away from the session layers: a poll is known by its id, and a socket's
 /// session is looked up when it joins.
-fn socket_routes(site: &Site, sockets: SocketIoLayer) -> Router<Site> {
-    Router::new()
-        .route("/socket.io/", any(async || StatusCode::NOT_FOUND))
-        .layer(sockets)
+fn checked(site: &Site, sockets: Router) -> Router<Site> {
+    sockets
         .layer(from_fn(session::read_handshake))
         .layer(from_fn_with_state(site.clone(), origin::same_origin))
+        .with_state(())
 }
 
 fn no_store(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -15,7 +15,6 @@ use sha2::{Digest, Sha256};
 
 use super::{COOKIE, redirect};
 use crate::domain::{Error, SessionKey, User, UserId};
-use crate::realtime::Handshake;
 use crate::service::{Accounts, Login};
 use crate::store::{Account, StoreError};
 
@@ -48,7 +47,7 @@ pub async fn read_handshake(mut request: Request, next: Next) -> Response {
         .find(|(name, _)| *name == COOKIE)
         .and_then(|(_, value)| value.parse::<Id>().ok());
     if let Some(id) = id {
-        request.extensions_mut().insert(Handshake { session: key(id) });
+        request.extensions_mut().insert(key(id));
     }
     next.run(request).await
 }
@@ -143,6 +142,7 @@ impl SessionStore for Sessions {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes it so")]
 fn backend(error: StoreError) -> session_store::Error {
     session_store::Error::Backend(error.to_string())
 }

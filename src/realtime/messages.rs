@@ -17,19 +17,19 @@ use crate::service::SendMessage;
 pub fn message_sent(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
-    sent: Result<MessageSent, Error>,
+    payload: Result<MessageSent, Error>,
     ack: AckSender,
 ) {
-    let sent = match sent {
-        Ok(sent) => sent,
+    let payload = match payload {
+        Ok(payload) => payload,
         Err(error) => return refuse(ack, &error),
     };
-    let text = sent.message.clone();
+    let text = payload.message.clone();
     let message = SendMessage {
         sender: seat.user.id,
-        receiver: sent.chat_partner_id.into(),
-        text: sent.message,
-        client_id: sent.client_id,
+        receiver: payload.chat_partner_id.into(),
+        text: payload.message,
+        client_id: payload.client_id,
     };
     let receiver = message.receiver;
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
@@ -58,21 +58,23 @@ pub fn message_sent(
                     opened_chat: added.opened_chat,
                     receiver_new_message_count: added.receiver_new_message_count,
                 };
-                deliver(&realtime_then, &seat, Arc::new(delivery));
+                deliver(&realtime_then, &seat, &Arc::new(delivery));
             }
         }
     });
 }
 
 /// Shows a message to every socket of the receiver, and to the sender's others.
-fn deliver(realtime: &Realtime, from: &Seat, delivery: Arc<Delivery>) {
+fn deliver(realtime: &Realtime, from: &Seat, delivery: &Arc<Delivery>) {
     // In a chat with oneself both are the same sockets: they are the sender's.
-    let receivers = (delivery.receiver != from.user.id)
-        .then(|| realtime.presence.of(delivery.receiver))
-        .unwrap_or_default();
+    let receivers = if delivery.receiver == from.user.id {
+        Vec::new()
+    } else {
+        realtime.presence.of(delivery.receiver)
+    };
     for seat in receivers.into_iter().chain(realtime.presence.others(from.user.id, from.socket.id))
     {
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.show(&seat, Arc::clone(&delivery));
+        view.show(&seat, Arc::clone(delivery));
     }
 }

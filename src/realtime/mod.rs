@@ -43,12 +43,6 @@ pub struct Realtime {
     joins: AtomicU64,
 }
 
-/// Who asks for a socket: laid into the handshake's extensions by whoever read its cookie.
-#[derive(Debug, Clone, Copy)]
-pub struct Handshake {
-    pub session: SessionKey,
-}
-
 impl Realtime {
     /// The layer that answers under `/socket.io/`, the handle that closes every socket, and the one
     /// by which pages reach them. Must run inside a tokio runtime.
@@ -67,9 +61,9 @@ impl Realtime {
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
         let admitting = Arc::clone(&realtime);
-        let admit = move |socket: SocketRef, handshake: MaybeHttpExtension<Handshake>| {
+        let admit = move |socket: SocketRef, session: MaybeHttpExtension<SessionKey>| {
             let realtime = Arc::clone(&admitting);
-            async move { realtime.admit(&socket, handshake.0).await }
+            async move { realtime.admit(&socket, session.0).await }
         };
         let connecting = Arc::clone(&realtime);
         let connect = move |socket: SocketRef| Arc::clone(&connecting).connect(socket);
@@ -77,9 +71,10 @@ impl Realtime {
         (layer, io, realtime)
     }
 
-    /// Lets a socket in whose session somebody is logged in with.
-    async fn admit(&self, socket: &SocketRef, handshake: Option<Handshake>) -> Result<(), Refused> {
-        let Handshake { session } = handshake.ok_or(Refused::NotLoggedIn)?;
+    /// Lets a socket in when somebody is logged in with the session of its handshake, whose key
+    /// the handshake's extensions hold.
+    async fn admit(&self, socket: &SocketRef, session: Option<SessionKey>) -> Result<(), Refused> {
+        let session = session.ok_or(Refused::NotLoggedIn)?;
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
             tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
             Refused::Unavailable

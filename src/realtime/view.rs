@@ -83,9 +83,9 @@ impl View {
                 if delivery.id > *through {
                     *through = delivery.id;
                     if own {
-                        sent_elsewhere(seat, &delivery)
+                        sent_elsewhere(seat, &delivery);
                     } else {
-                        from_current_chat(seat, &delivery)
+                        from_current_chat(seat, &delivery);
                     }
                 }
             }

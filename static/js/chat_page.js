@@ -25,6 +25,7 @@ const DISMISSED_MS = 1000;
 
 export class ChatPage {
   #userId = readUserId(document);
+  #page = find(document, ".chat-page");
   #panel = find(document, "#right-panel");
   #title = document.title;
   #banner = new ConnectionBanner(find(document, "#connection-banner"));
@@ -53,7 +54,7 @@ export class ChatPage {
     });
     this.#connection = new Connection({
       onConnect: () => this.#connected(),
-      onDisconnect: () => this.#banner.down(),
+      onDisconnect: () => this.#disconnected(),
       onDismissed: () => this.#dismissed(),
       onNotLoggedIn: () => location.assign("/login"),
     });
@@ -67,7 +68,7 @@ export class ChatPage {
   start() {
     this.#entitle();
     this.#follow(this.#address.chatId);
-    this.#banner.down();
+    this.#disconnected();
     this.#connection.connect();
   }
 
@@ -228,8 +229,14 @@ export class ChatPage {
     this.#banner.up();
     // The list first: it shows whether this is still the same person's page.
     await this.#refresh();
+    this.#page.dataset.connection = "up";
     this.#conversation?.join();
     this.#outbox.resume();
+  }
+
+  #disconnected() {
+    this.#page.dataset.connection = "down";
+    this.#banner.down();
   }
 
   async #dismissed() {

@@ -62,7 +62,7 @@ export function drawUnsent(entry, ways) {
  * @param {FailureWays} ways
  */
 function drawFailure(entry, ways) {
-  const failure = draw("failure-template");
+  const failure = find(draw("failure-template"), ".message-failure");
   find(failure, ".message-failure-reason").textContent = entry.reason;
   const retry = find(failure, ".try-again");
   if (entry.mayBeRetried) retry.addEventListener("click", ways.retry);

@@ -3,6 +3,8 @@
 
 /** How far from the end still counts as the bottom, in CSS pixels. */
 const NEAR = 48;
+/** How much of what came before stays in sight above an element, in CSS pixels. */
+const ABOVE = 56;
 
 export class Viewport {
   #scroller;
@@ -32,9 +34,13 @@ export class Viewport {
     this.settle();
   }
 
-  /** Shows an element near the top. @param {HTMLElement} element */
+  /**
+   * Shows an element near the top. `scrollIntoView` would move the page around the messages too.
+   * @param {HTMLElement} element
+   */
   toElement(element) {
-    element.scrollIntoView({ block: "start" });
+    const top = element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
+    this.#scroller.scrollTop += top - ABOVE;
     this.#look();
   }
 

@@ -1,1 +1,12 @@
+//! What the Rust side promises, on real SQLite and real HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod support;
+
+mod accounts;
+mod conversion;
+mod pages;
+mod startup;
+mod store_contract;
+mod tidy;

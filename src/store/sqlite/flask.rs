@@ -60,7 +60,7 @@ pub(super) fn convert(connection: &mut Connection, path: &Path) -> Result<Conver
     let verdict: String =
         transaction.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(explain)?;
     if verdict != "ok" {
-        return Err(OpenError::damaged(path, verdict));
+        return Err(OpenError::damaged(path, verdict.replace('\n', " ")));
     }
     let backup = back_up(path)?;
     let converted = convert_tables(&transaction, backup).map_err(explain)?;

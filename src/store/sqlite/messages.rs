@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::chats::read_state;
-use crate::domain::{Message, MessageId, Timestamp, UserId};
+use crate::domain::{ClientId, Message, MessageId, Timestamp, UserId};
 use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply};
 
 const ADD: &str = "
@@ -126,7 +126,7 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
     if read_state(connection, sender, receiver)?.is_none() {
         return Ok(None);
     }
-    let client_id = message.client_id.as_ref().map(|id| &id.as_bytes()[..]);
+    let client_id = message.client_id.as_ref().map(ClientId::as_bytes);
     let added: Option<i64> = connection
         .prepare_cached(ADD)?
         .query_row(

@@ -98,3 +98,30 @@ fn store_error(error: rusqlite::Error) -> StoreError {
 fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(cause.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_query_reads_a_whole_table() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(open::SCHEMA).unwrap();
+        // The plan of an insert lists checks of deferred foreign keys, of which there are none.
+        connection.pragma_update(None, "foreign_keys", false).unwrap();
+        let queries =
+            [users::QUERIES, chats::QUERIES, messages::QUERIES, sessions::QUERIES].concat();
+        assert!(queries.len() > 20, "only {} queries", queries.len());
+        for query in queries {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let unbound = vec![rusqlite::types::Null; plan.parameter_count()];
+            let steps: Vec<String> = plan
+                .query_map(rusqlite::params_from_iter(unbound), |row| row.get("detail"))
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            let slow = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+            assert!(!steps.iter().any(slow), "{query}\n{steps:#?}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Opens a database file: recognises whose it is before anything in it is touched.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -36,12 +37,12 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn failed(path: &Path, reason: impl ToString) -> Self {
-        Self::Failed { path: path.to_owned(), reason: reason.to_string() }
+    pub(super) fn failed(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Failed { path: path.to_owned(), reason: format!("{reason}") }
     }
 
-    pub(super) fn damaged(path: &Path, reason: impl ToString) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: reason.to_string() }
+    pub(super) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: format!("{reason}") }
     }
 
     /// The sentence for what SQLite said of the file at `path`.

@@ -21,8 +21,8 @@ SELECT id, username, hash
 FROM users
 WHERE username = ?1";
 
-// No character comes after U+10FFFF, so the range holds every name that starts with the prefix,
-// and the index on names serves it; LIKE would take % and _ for wildcards.
+// No character comes after U+10FFFF (which no script uses), so the range holds every name that
+// starts with the prefix, and the index on names serves it; LIKE would take % and _ for wildcards.
 const BY_PREFIX: &str = "
 SELECT id, username
 FROM users

@@ -1,0 +1,224 @@
+//! A database of the Flask chat is converted when it is opened.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use visavis::domain::{ReadMark, UserId};
+use visavis::store::Store;
+
+use super::support::site::Site;
+use super::support::{flask_database, open};
+
+const PASSWORDS: [(&str, &str); 9] = [
+    ("ann", "ann's password"),
+    ("Bob", "hunter2 hunter2"),
+    ("cyd", "пароль-密码"),
+    ("o'brien <b>", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+    ("Zoë ☃", "snow man 12"),
+    ("dora", "dora 260000"),
+    ("emil", "emil 600000"),
+    ("flo", "flo sha512"),
+    ("gus", "gus sha1"),
+];
+
+/// A database as the Flask chat lays it out, with what `rows` adds to it.
+fn flask_database_with(rows: &str) -> (std::path::PathBuf, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT NOT NULL COLLATE NOCASE UNIQUE, hash TEXT NOT NULL);
+             CREATE TABLE chats (user_id, chat_partner_id, last_message_date NUMERIC, new_message_count DEFAULT 0,
+                 UNIQUE (user_id, chat_partner_id));
+             CREATE TABLE messages (sender_id, receiver_id, message TEXT, timestamp NUMERIC);",
+        )
+        .unwrap();
+    connection.execute_batch(rows).unwrap();
+    (path, dir)
+}
+
+async fn texts(store: &dyn Store, reader: i64, partner: i64) -> Vec<String> {
+    let newest = store.newest_messages(UserId(reader), UserId(partner), 1000, 1000).await.unwrap();
+    newest.unwrap().messages.into_iter().rev().map(|message| message.message).collect()
+}
+
+async fn count(store: &dyn Store, reader: i64, partner: i64) -> i64 {
+    let newest = store.newest_messages(UserId(reader), UserId(partner), 20, 20).await.unwrap();
+    newest.unwrap().read.new_message_count
+}
+
+#[tokio::test]
+async fn everybody_logs_in_and_their_hash_becomes_bcrypts() {
+    let (path, _dir) = flask_database();
+    let site = Site::over_file(&path).await;
+    for (name, password) in PASSWORDS {
+        let before = site.store.account_named(name).await.unwrap().unwrap().hash;
+        assert!(!before.starts_with("$2"), "{name}: {before}");
+        let browser = site.browser();
+        assert_eq!(browser.log_in(name, &format!("{password}x")).await.status(), 401, "{name}");
+        assert_eq!(browser.log_in(name, password).await.status(), 302, "{name}");
+        let after = site.store.account_named(name).await.unwrap().unwrap().hash;
+        assert!(after.starts_with("$2"), "{name}: {after}");
+        assert_eq!(browser.log_in(name, password).await.status(), 302, "{name}, again");
+    }
+}
+
+#[tokio::test]
+async fn a_password_too_long_for_bcrypt_keeps_its_hash_and_goes_on_to_fit() {
+    // hashlib.pbkdf2_hmac("sha256", b"x" * 100, b"salz", 1000)
+    let hash =
+        "pbkdf2:sha256:1000$salz$1132bc885d97193489d5db4bf847d9a3ab8c692a2ddd63ac5598795dd0a6c3d7";
+    let (path, _dir) =
+        flask_database_with(&format!("INSERT INTO users VALUES (1, 'ann', '{hash}')"));
+    let site = Site::over_file(&path).await;
+    for _ in 0..2 {
+        assert_eq!(site.browser().log_in("ann", &"x".repeat(100)).await.status(), 302);
+    }
+    assert_eq!(site.browser().log_in("ann", &"x".repeat(99)).await.status(), 401);
+    assert_eq!(site.store.account_named("ann").await.unwrap().unwrap().hash, hash);
+}
+
+#[tokio::test]
+async fn messages_keep_the_order_of_time_and_row() {
+    let (path, _dir) = flask_database();
+    let before = Connection::open(&path).unwrap();
+    let mut rows = before
+        .prepare(
+            "SELECT message FROM messages
+             WHERE (sender_id, receiver_id) IN (VALUES (1, 2), (2, 1)) ORDER BY timestamp, rowid",
+        )
+        .unwrap();
+    let expected: Vec<String> =
+        rows.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    drop(rows);
+    drop(before);
+    assert!(expected.len() > 60, "{}", expected.len());
+    let store = open(&path);
+    assert_eq!(texts(&*store, 1, 2).await, expected);
+    assert_eq!(texts(&*store, 2, 1).await, expected);
+}
+
+#[tokio::test]
+async fn messages_of_an_earlier_time_come_first_whatever_their_row() {
+    let (path, _dir) = flask_database_with(
+        "INSERT INTO users VALUES (1, 'ann', ''), (2, 'bob', '');
+         INSERT INTO messages VALUES (1, 2, 'c', '2026-01-02 00:00:00'), (2, 1, 'a', '2026-01-01 00:00:00'),
+             (1, 2, 'b', '2026-01-01 00:00:00');",
+    );
+    let store = open(&path);
+    assert_eq!(texts(&*store, 1, 2).await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn each_chat_keeps_its_count_and_reading_on_takes_it_down() {
+    let (path, _dir) = flask_database();
+    let store = open(&path);
+    for (reader, partner, expected) in
+        [(1, 2, 20), (1, 1, 0), (3, 2, 0), (4, 1, 0), (2, 1, 43), (1, 5, 0), (6, 1, 2), (1, 6, 0)]
+    {
+        assert_eq!(count(&*store, reader, partner).await, expected, "({reader}, {partner})");
+    }
+    // dora has read one of three: two remain behind the read position, and fall with it.
+    let newest = store.newest_messages(UserId(6), UserId(1), 20, 20).await.unwrap().unwrap();
+    assert_eq!(newest.messages[2].id, newest.read.last_read_id);
+    let mark = ReadMark::UpTo(newest.messages[1].id);
+    let marked = store.mark_read(UserId(6), UserId(1), mark).await.unwrap().unwrap();
+    assert_eq!(marked.state.new_message_count, 1);
+}
+
+#[tokio::test]
+async fn who_was_never_connected_gets_the_chat_that_was_never_made() {
+    let (path, _dir) = flask_database();
+    let store = open(&path);
+    let chats = store.chats_of(UserId(5), 10).await.unwrap();
+    assert_eq!(chats.len(), 1);
+    assert_eq!((chats[0].partner.username.as_str(), chats[0].new_message_count), ("ann", 2));
+    assert_eq!(texts(&*store, 5, 1).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_count_that_lies_is_put_right() {
+    let (path, _dir) = flask_database_with(
+        "INSERT INTO users VALUES (1, 'ann', ''), (2, 'bob', '');
+         INSERT INTO chats VALUES (1, 2, '2026-01-01 00:00:00', 7), (2, 1, '2026-01-01 00:00:00', -3),
+             (1, 1, '2026-01-01 00:00:00', 4);
+         INSERT INTO messages VALUES (2, 1, 'one', '2026-01-01 00:00:00'), (1, 2, 'two', '2026-01-01 00:00:00'),
+             (1, 1, 'self', '2026-01-01 00:00:00');",
+    );
+    let store = open(&path);
+    assert_eq!(count(&*store, 1, 2).await, 1);
+    assert_eq!(count(&*store, 2, 1).await, 0);
+    assert_eq!(count(&*store, 1, 1).await, 0);
+}
+
+#[tokio::test]
+async fn what_users_wrote_who_are_gone_stays() {
+    let (path, _dir) = flask_database_with(
+        "INSERT INTO users VALUES (1, 'ann', '');
+         INSERT INTO chats VALUES (1, 7, '2026-01-01 00:00:00', 1);
+         INSERT INTO messages VALUES (7, 1, 'still here', '2026-01-01 00:00:00');",
+    );
+    let site = Site::over_file(&path).await;
+    assert_eq!(texts(&*site.store, 1, 7).await, ["still here"]);
+    let chats = site.store.chats_of(UserId(1), 10).await.unwrap();
+    assert_eq!(chats[0].partner.username, "deleted user 7");
+    assert_eq!(site.browser().log_in("deleted user 7", "!").await.status(), 401);
+}
+
+#[test]
+fn the_file_as_it_was_stays_beside_it() {
+    let (path, dir) = flask_database();
+    let backup = dir.path().join("messenger.db.flask-backup");
+    drop(open(&path));
+    assert_eq!(dump(&backup), dump(Path::new("tests/fixtures/flask-messenger.db")));
+    // Once converted it is ours: nothing is copied again.
+    drop(open(&path));
+    assert!(!dir.path().join("messenger.db.flask-backup-2").exists());
+}
+
+#[test]
+fn an_older_backup_is_never_written_over() {
+    let (path, dir) = flask_database();
+    let older = dir.path().join("messenger.db.flask-backup");
+    std::fs::write(&older, "precious").unwrap();
+    drop(open(&path));
+    assert_eq!(std::fs::read(&older).unwrap(), b"precious");
+    let backup = dir.path().join("messenger.db.flask-backup-2");
+    assert_eq!(dump(&backup), dump(Path::new("tests/fixtures/flask-messenger.db")));
+}
+
+#[test]
+fn what_was_left_in_a_write_ahead_log_is_converted_and_backed_up_too() {
+    let (path, dir) = flask_database();
+    let flask = Connection::open(&path).unwrap();
+    flask.pragma_update(None, "journal_mode", "WAL").unwrap();
+    flask
+        .execute("INSERT INTO messages VALUES (1, 2, 'in the log', '2027-01-01 00:00:00')", ())
+        .unwrap();
+    let store = open(&path);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let texts = runtime.block_on(texts(&*store, 1, 2));
+    assert_eq!(texts.last().unwrap(), "in the log");
+    let copy = dump(&dir.path().join("messenger.db.flask-backup"));
+    assert!(copy.iter().any(|row| row.contains("in the log")), "{copy:?}");
+}
+
+/// Every row of the three tables, as text.
+fn dump(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut rows = Vec::new();
+    for table in ["users", "chats", "messages"] {
+        let mut query =
+            connection.prepare(&format!("SELECT * FROM {table} ORDER BY rowid")).unwrap();
+        let columns = query.column_count();
+        let found = query.query_map((), |row| {
+            (0..columns)
+                .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        rows.extend(found.unwrap().map(|row| format!("{table}: {:?}", row.unwrap())));
+    }
+    rows
+}

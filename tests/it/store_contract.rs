@@ -1,0 +1,411 @@
+//! What every store promises: one function a promise, stamped as a test for each store there is.
+
+use std::sync::Arc;
+
+use time::Duration;
+use visavis::domain::{
+    Body, ClientId, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
+};
+use visavis::store::{Added, NewMessage, Older, Store, StoreError, StoredSession};
+
+use super::support::NOW;
+
+macro_rules! contract {
+    ($($promise:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let (store, _dir) = crate::support::sqlite();
+                    super::$promise(store).await;
+                }
+            )*
+        }
+    };
+}
+
+contract!(
+    a_taken_name_is_a_conflict,
+    a_name_is_found_whatever_the_case_of_its_letters,
+    a_search_takes_every_character_literally,
+    a_search_is_bounded_and_in_the_order_of_names,
+    a_hash_is_replaced_only_when_it_is_still_the_old_one,
+    a_chat_with_nobody_is_not_opened,
+    opening_a_chat_again_changes_nothing,
+    a_message_without_a_chat_is_not_kept,
+    a_message_opens_the_receivers_chat_and_counts_there,
+    a_note_to_oneself_is_kept_once_and_counts_nothing,
+    writes_are_stored_in_the_order_of_calls,
+    a_message_sent_again_is_kept_once,
+    a_client_id_belongs_to_its_sender,
+    a_failing_write_takes_no_other_with_it,
+    joining_shows_the_newest_twenty_or_all_that_are_new,
+    joining_shows_all_that_are_new_when_own_messages_stand_between_them,
+    joining_is_bounded,
+    older_messages_come_in_pages_until_the_end,
+    nobody_reads_a_chat_that_they_do_not_have,
+    a_count_falls_to_what_remains_and_never_rises,
+    a_read_position_only_moves_forward,
+    a_read_position_beyond_the_newest_swallows_nothing_to_come,
+    reading_in_one_chat_leaves_others_alone,
+    chats_are_listed_newest_first_even_within_a_second,
+    a_session_lives_until_it_expires_or_is_deleted,
+    a_renewed_session_lives_longer,
+    only_expired_sessions_are_swept,
+);
+
+type AnyStore = Arc<dyn Store>;
+
+async fn user(store: &AnyStore, name: &str) -> UserId {
+    store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap()
+}
+
+fn now() -> Timestamp {
+    NOW.into()
+}
+
+fn message(sender: UserId, receiver: UserId, text: &str) -> NewMessage {
+    let body = Body::parse(text.to_owned()).unwrap();
+    NewMessage { sender, receiver, body, at: now(), client_id: None }
+}
+
+async fn send(store: &AnyStore, sender: UserId, receiver: UserId, text: &str) -> Added {
+    store.add_message(message(sender, receiver, text)).await.unwrap().unwrap()
+}
+
+/// Two people, each with an open chat with the other.
+async fn pair(store: &AnyStore) -> (UserId, UserId) {
+    let (ann, bob) = (user(store, "ann").await, user(store, "bob").await);
+    store.open_chat(ann, bob, now()).await.unwrap().unwrap();
+    store.open_chat(bob, ann, now()).await.unwrap().unwrap();
+    (ann, bob)
+}
+
+/// What `reader` sees of the chat: texts oldest first, and the count of what is new.
+async fn view(store: &AnyStore, reader: UserId, partner: UserId) -> (Vec<String>, i64) {
+    let newest = store.newest_messages(reader, partner, 20, 1000).await.unwrap().unwrap();
+    let texts = newest.messages.into_iter().rev().map(|message| message.message).collect();
+    (texts, newest.read.new_message_count)
+}
+
+async fn count(store: &AnyStore, reader: UserId, partner: UserId) -> i64 {
+    view(store, reader, partner).await.1
+}
+
+async fn mark(store: &AnyStore, reader: UserId, partner: UserId, mark: ReadMark) -> (i64, bool) {
+    let marked = store.mark_read(reader, partner, mark).await.unwrap().unwrap();
+    (marked.state.new_message_count, marked.moved)
+}
+
+async fn a_taken_name_is_a_conflict(store: AnyStore) {
+    user(&store, "Ann").await;
+    let again = store.add_user(&Username::parse("aNN").unwrap(), "hash").await;
+    assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
+}
+
+async fn a_name_is_found_whatever_the_case_of_its_letters(store: AnyStore) {
+    let id = user(&store, "Zoë ☃").await;
+    let found = store.account_named("zOë ☃").await.unwrap().unwrap();
+    assert_eq!((found.user.id, found.user.username.as_str()), (id, "Zoë ☃"));
+    assert_eq!(store.account(id).await.unwrap().unwrap(), found);
+    assert_eq!(store.account_named("zoe").await.unwrap(), None);
+}
+
+async fn a_search_takes_every_character_literally(store: AnyStore) {
+    for name in ["100%", "100x", "a_b", "acb", "Ann", "annette", "o'brien", "b ann"] {
+        user(&store, name).await;
+    }
+    let find = async |prefix| {
+        let users = store.users_starting_with(prefix, 100).await.unwrap();
+        users.into_iter().map(|user| user.username).collect::<Vec<_>>()
+    };
+    assert_eq!(find("100%").await, ["100%"]);
+    assert_eq!(find("a_").await, ["a_b"]);
+    assert_eq!(find("AN").await, ["Ann", "annette"]);
+    assert_eq!(find("o'").await, ["o'brien"]);
+    assert_eq!(find("nobody").await, [""; 0]);
+    assert_eq!(find("").await.len(), 8);
+}
+
+async fn a_search_is_bounded_and_in_the_order_of_names(store: AnyStore) {
+    for name in ["b", "C", "a", "D"] {
+        user(&store, name).await;
+    }
+    let users = store.users_starting_with("", 3).await.unwrap();
+    assert_eq!(
+        users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(),
+        ["a", "b", "C"]
+    );
+}
+
+async fn a_hash_is_replaced_only_when_it_is_still_the_old_one(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    assert!(store.replace_hash(ann, "hash", "new").await.unwrap());
+    assert!(!store.replace_hash(ann, "hash", "newer").await.unwrap());
+    assert_eq!(store.account(ann).await.unwrap().unwrap().hash, "new");
+}
+
+async fn a_chat_with_nobody_is_not_opened(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    assert_eq!(store.open_chat(ann, UserId(999), now()).await.unwrap(), None);
+    assert_eq!(store.chats_of(ann, 10).await.unwrap(), []);
+}
+
+async fn opening_a_chat_again_changes_nothing(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, bob, ann, "hello").await;
+    let later = Timestamp::from(NOW + Duration::days(1));
+    assert!(!store.open_chat(ann, bob, later).await.unwrap().unwrap().new);
+    assert_eq!(view(&store, ann, bob).await, (vec!["hello".into()], 1));
+}
+
+async fn a_message_without_a_chat_is_not_kept(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    assert_eq!(store.add_message(message(ann, bob, "psst")).await.unwrap(), None);
+    store.open_chat(ann, bob, now()).await.unwrap();
+    assert_eq!(view(&store, ann, bob).await, (vec![], 0));
+}
+
+async fn a_message_opens_the_receivers_chat_and_counts_there(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    store.open_chat(ann, bob, now()).await.unwrap();
+    let first = send(&store, ann, bob, "one").await;
+    assert_eq!((first.opened_chat, first.receiver_new_message_count), (true, 1));
+    let second = send(&store, ann, bob, "two").await;
+    assert_eq!((second.opened_chat, second.receiver_new_message_count), (false, 2));
+    assert_eq!(view(&store, bob, ann).await, (vec!["one".into(), "two".into()], 2));
+    assert_eq!(count(&store, ann, bob).await, 0);
+}
+
+async fn a_note_to_oneself_is_kept_once_and_counts_nothing(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    store.open_chat(ann, ann, now()).await.unwrap().unwrap();
+    let added = send(&store, ann, ann, "note").await;
+    assert!(!added.opened_chat);
+    assert_eq!(view(&store, ann, ann).await, (vec!["note".into()], 0));
+    let (count, _) = mark(&store, ann, ann, ReadMark::UpTo(added.id)).await;
+    assert_eq!(count, 0);
+}
+
+async fn writes_are_stored_in_the_order_of_calls(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let texts: Vec<String> = (0..500).map(|number| format!("message {number}")).collect();
+    let mut pending: Vec<_> =
+        texts.iter().map(|text| store.add_message(message(ann, bob, text))).collect();
+    // Awaited in another order than called.
+    pending.reverse();
+    for added in pending {
+        added.await.unwrap().unwrap();
+    }
+    assert_eq!(view(&store, bob, ann).await, (texts, 500));
+}
+
+async fn a_message_sent_again_is_kept_once(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
+    let mut once = message(ann, bob, "once");
+    once.client_id = Some(client_id);
+    let first = store.add_message(once.clone()).await.unwrap().unwrap();
+    once.at = Timestamp::from(NOW + Duration::minutes(1));
+    let second = store.add_message(once).await.unwrap().unwrap();
+    assert!(!first.duplicate && second.duplicate);
+    assert_eq!((second.id, &second.timestamp), (first.id, &first.timestamp));
+    assert_eq!(view(&store, bob, ann).await, (vec!["once".into()], 1));
+}
+
+async fn a_client_id_belongs_to_its_sender(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
+    for (sender, receiver) in [(ann, bob), (bob, ann)] {
+        let mut same_id = message(sender, receiver, "mine");
+        same_id.client_id = Some(client_id);
+        assert!(!store.add_message(same_id).await.unwrap().unwrap().duplicate);
+    }
+}
+
+async fn a_failing_write_takes_no_other_with_it(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let before = store.add_message(message(ann, bob, "before"));
+    let taken = store.add_user(&Username::parse("ann").unwrap(), "hash");
+    let after = store.add_message(message(ann, bob, "after"));
+    assert!(before.await.unwrap().is_some());
+    assert!(taken.await.is_err());
+    assert!(after.await.unwrap().is_some());
+    assert_eq!(view(&store, bob, ann).await.0, ["before", "after"]);
+}
+
+async fn joining_shows_the_newest_twenty_or_all_that_are_new(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for number in 1..=25 {
+        send(&store, ann, bob, &number.to_string()).await;
+    }
+    assert_eq!(view(&store, bob, ann).await.0.len(), 25);
+    mark(&store, bob, ann, ReadMark::Remaining(21)).await;
+    assert_eq!(view(&store, bob, ann).await.0.len(), 21);
+    mark(&store, bob, ann, ReadMark::Remaining(3)).await;
+    let (texts, count) = view(&store, bob, ann).await;
+    assert_eq!((texts.len(), texts[0].as_str(), count), (20, "6", 3));
+    // The sender has nothing new there.
+    assert_eq!(view(&store, ann, bob).await.0.len(), 20);
+}
+
+async fn joining_shows_all_that_are_new_when_own_messages_stand_between_them(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, bob, ann, "before").await;
+    for _ in 0..21 {
+        send(&store, ann, bob, "from ann").await;
+        send(&store, bob, ann, "from bob").await;
+    }
+    let (texts, count) = view(&store, bob, ann).await;
+    assert_eq!((texts.len(), count), (42, 21));
+}
+
+async fn joining_is_bounded(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for number in 1..=30 {
+        send(&store, ann, bob, &number.to_string()).await;
+    }
+    let newest = store.newest_messages(bob, ann, 20, 25).await.unwrap().unwrap();
+    assert_eq!(newest.messages.len(), 25);
+    assert_eq!(newest.messages[0].message, "30");
+    assert_eq!(newest.read.new_message_count, 30);
+}
+
+async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let mut ids = Vec::new();
+    for number in 1..=25 {
+        ids.push(send(&store, ann, bob, &number.to_string()).await.id);
+    }
+    let page = async |older| {
+        let messages = store.older_messages(bob, ann, older, 10).await.unwrap().unwrap();
+        messages
+            .into_iter()
+            .map(|message| message.message.parse::<i32>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(page(Older::Skip(0)).await, (16..=25).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Skip(20)).await, (1..=5).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Skip(25)).await, [0; 0]);
+    assert_eq!(page(Older::Than(ids[15])).await, (6..=15).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Than(ids[0])).await, [0; 0]);
+}
+
+async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let eve = user(&store, "eve").await;
+    send(&store, ann, bob, "secret").await;
+    assert_eq!(store.newest_messages(eve, ann, 20, 100).await.unwrap(), None);
+    assert_eq!(store.older_messages(eve, ann, Older::Skip(0), 10).await.unwrap(), None);
+    assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
+    // With a chat of their own they read that one.
+    store.open_chat(eve, ann, now()).await.unwrap();
+    assert_eq!(view(&store, eve, ann).await, (vec![], 0));
+}
+
+async fn a_count_falls_to_what_remains_and_never_rises(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for _ in 0..10 {
+        send(&store, ann, bob, "new").await;
+        send(&store, bob, ann, "own").await;
+    }
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(4)).await, (4, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(7)).await, (4, false));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(4)).await, (4, false));
+    send(&store, ann, bob, "one more").await;
+    assert_eq!(count(&store, bob, ann).await, 5);
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(-3)).await, (0, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(i64::MIN)).await, (0, false));
+}
+
+async fn a_read_position_only_moves_forward(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(send(&store, ann, bob, "new").await.id);
+    }
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[2])).await, (2, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[0])).await, (2, false));
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(-5))).await, (2, false));
+    let position = store.newest_messages(bob, ann, 20, 100).await.unwrap().unwrap().read;
+    assert_eq!(position.last_read_id, ids[2]);
+}
+
+async fn a_read_position_beyond_the_newest_swallows_nothing_to_come(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, ann, bob, "seen").await;
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(i64::MAX))).await, (0, true));
+    send(&store, ann, bob, "not seen").await;
+    assert_eq!(count(&store, bob, ann).await, 1);
+}
+
+async fn reading_in_one_chat_leaves_others_alone(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, bob, now()).await.unwrap();
+    send(&store, cyd, bob, "from cyd").await;
+    let last = send(&store, ann, bob, "from ann").await;
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(last.id)).await, (0, true));
+    assert_eq!(count(&store, bob, cyd).await, 1);
+    assert_eq!(mark(&store, bob, cyd, ReadMark::UpTo(last.id)).await, (0, true));
+}
+
+async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    let mut partners = Vec::new();
+    for name in ["b", "c", "d"] {
+        let partner = user(&store, name).await;
+        store.open_chat(ann, partner, now()).await.unwrap();
+        partners.push(partner);
+    }
+    for partner in [partners[1], partners[2], partners[0]] {
+        send(&store, ann, partner, "hi").await;
+    }
+    let listed = store.chats_of(ann, 10).await.unwrap();
+    let names: Vec<_> = listed.iter().map(|chat| chat.partner.username.as_str()).collect();
+    assert_eq!(names, ["b", "d", "c"]);
+    assert_eq!(store.chats_of(ann, 2).await.unwrap(), listed[..2]);
+}
+
+fn session(number: u8, user: Option<UserId>) -> StoredSession {
+    let data = format!("{{\"number\":{number}}}");
+    StoredSession { key: SessionKey([number; 32]), user, data, expires_at: NOW + Duration::HOUR }
+}
+
+async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    let saved = session(1, Some(ann));
+    store.save_session(saved.clone()).await.unwrap();
+    assert_eq!(store.session(saved.key, NOW).await.unwrap(), Some(saved.clone()));
+    let visitor = store.session_user(saved.key, NOW).await.unwrap();
+    assert_eq!(visitor.map(|user| user.id), Some(ann));
+    assert_eq!(store.session(saved.key, saved.expires_at).await.unwrap(), None);
+    assert_eq!(store.session_user(saved.key, saved.expires_at).await.unwrap(), None);
+
+    let anonymous = StoredSession { user: None, ..saved.clone() };
+    store.save_session(anonymous.clone()).await.unwrap();
+    assert_eq!(store.session(saved.key, NOW).await.unwrap(), Some(anonymous));
+    assert_eq!(store.session_user(saved.key, NOW).await.unwrap(), None);
+
+    store.delete_session(saved.key).await.unwrap();
+    assert_eq!(store.session(saved.key, NOW).await.unwrap(), None);
+    store.delete_session(saved.key).await.unwrap();
+}
+
+async fn a_renewed_session_lives_longer(store: AnyStore) {
+    let saved = session(1, None);
+    store.save_session(saved.clone()).await.unwrap();
+    store.renew_session(saved.key, NOW + Duration::DAY).await.unwrap();
+    assert!(store.session(saved.key, saved.expires_at).await.unwrap().is_some());
+    store.renew_session(SessionKey([9; 32]), NOW + Duration::DAY).await.unwrap();
+    assert_eq!(store.session(SessionKey([9; 32]), NOW).await.unwrap(), None);
+}
+
+async fn only_expired_sessions_are_swept(store: AnyStore) {
+    let (old, young) = (session(1, None), session(2, None));
+    store.save_session(StoredSession { expires_at: NOW, ..old.clone() }).await.unwrap();
+    store.save_session(young.clone()).await.unwrap();
+    assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 1);
+    assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 0);
+    assert!(store.session(young.key, NOW).await.unwrap().is_some());
+}

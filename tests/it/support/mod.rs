@@ -1,0 +1,42 @@
+//! What the tests stand on: a fixed clock, a store in a folder of its own, a running site.
+
+pub mod site;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use visavis::clock::Clock;
+use visavis::store::Store;
+use visavis::store::sqlite::SqliteStore;
+
+/// The moment at which tests happen.
+pub const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
+
+pub struct FixedClock(pub OffsetDateTime);
+
+impl Clock for FixedClock {
+    fn now(&self) -> OffsetDateTime {
+        self.0
+    }
+}
+
+/// A new store; its folder goes when the second value is dropped.
+pub fn sqlite() -> (Arc<dyn Store>, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (open(&dir.path().join("messenger.db")), dir)
+}
+
+pub fn open(path: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(path).unwrap())
+}
+
+/// A copy of the database that the Flask chat wrote.
+pub fn flask_database() -> (std::path::PathBuf, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    std::fs::copy("tests/fixtures/flask-messenger.db", &path).unwrap();
+    (path, dir)
+}

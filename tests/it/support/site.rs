@@ -1,0 +1,101 @@
+//! A site that listens on a free port of the loopback address, and browsers that visit it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Parser;
+use reqwest::header::HeaderValue;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use visavis::app::App;
+use visavis::clock::Clock;
+use visavis::config::Config;
+use visavis::serve::serve;
+use visavis::store::Store;
+
+use super::{FixedClock, NOW, open, sqlite};
+
+pub struct Site {
+    pub address: SocketAddr,
+    pub store: Arc<dyn Store>,
+    _dir: Option<TempDir>,
+}
+
+impl Site {
+    /// A site over a new database.
+    pub async fn start() -> Self {
+        let (store, dir) = sqlite();
+        Self::over(store, Some(dir), &[]).await
+    }
+
+    pub async fn with_flags(flags: &[&str]) -> Self {
+        let (store, dir) = sqlite();
+        Self::over(store, Some(dir), flags).await
+    }
+
+    /// A site over that database file.
+    pub async fn over_file(path: &Path) -> Self {
+        Self::over(open(path), None, &[]).await
+    }
+
+    async fn over(store: Arc<dyn Store>, dir: Option<TempDir>, flags: &[&str]) -> Self {
+        let flags = ["visavis", "--bcrypt-cost", "4"].iter().chain(flags);
+        let config = Config::parse_from(flags);
+        let clock: Arc<dyn Clock> = Arc::new(FixedClock(NOW));
+        let app = App::new(&config, &store, &clock).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (close, stop) = (std::future::pending(), std::future::pending());
+        tokio::spawn(serve(listener, app.router, close, stop));
+        Self { address, store, _dir: dir }
+    }
+
+    /// Somebody's browser: keeps cookies, does not follow redirects.
+    pub fn browser(&self) -> Browser {
+        let client = Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap();
+        Browser { client, root: format!("http://{}", self.address) }
+    }
+
+    /// The browser of a new user who has logged in.
+    pub async fn user(&self, name: &str) -> Browser {
+        let browser = self.browser();
+        let password = format!("password of {name}");
+        let form = [("username", name), ("password", &password), ("confirmation", &password)];
+        assert_eq!(browser.post("/register", &form).await.status(), 302);
+        assert_eq!(browser.log_in(name, &password).await.status(), 302);
+        browser
+    }
+}
+
+pub struct Browser {
+    client: Client,
+    root: String,
+}
+
+impl Browser {
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.root)).send().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        self.client.post(format!("{}{path}", self.root)).form(form).send().await.unwrap()
+    }
+
+    pub async fn post_json(&self, path: &str, body: &'static str) -> Response {
+        let request = self.client.post(format!("{}{path}", self.root));
+        request.header("content-type", "application/json").body(body).send().await.unwrap()
+    }
+
+    pub async fn log_in(&self, name: &str, password: &str) -> Response {
+        self.post("/login", &[("username", name), ("password", password)]).await
+    }
+}
+
+/// Where a response leads, and with which status.
+pub fn led_to(response: &Response) -> (u16, Option<&str>) {
+    let location = response.headers().get("location");
+    (response.status().as_u16(), location.map(HeaderValue::to_str).transpose().unwrap())
+}

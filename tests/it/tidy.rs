@@ -1,0 +1,109 @@
+//! Who may know whom: reads the `use` lines and paths of the source.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources() -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from("src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(files.len() > 30, "only {} files found", files.len());
+    files
+}
+
+/// The places outside `allowed` (beginnings of paths) whose code, comments aside, has one of `words`.
+fn strangers(words: &[&str], allowed: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in sources() {
+        if allowed.iter().any(|place| path.starts_with(Path::new(place))) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if words.iter().any(|word| code.contains(word)) {
+                found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn only_the_sqlite_store_knows_rusqlite() {
+    assert_eq!(strangers(&["rusqlite", "r2d2"], &["src/store/sqlite"]), [""; 0]);
+}
+
+#[test]
+fn only_the_pages_and_the_frame_know_axum() {
+    let allowed = ["src/http", "src/app.rs", "src/serve.rs"];
+    assert_eq!(strangers(&["axum::", "axum_login"], &allowed), [""; 0]);
+}
+
+#[test]
+fn only_the_realtime_side_and_the_frame_know_socketioxide() {
+    let allowed = ["src/realtime", "src/app.rs"];
+    assert_eq!(strangers(&["socketioxide"], &allowed), [""; 0]);
+}
+
+#[test]
+fn only_main_names_a_concrete_store() {
+    assert_eq!(
+        strangers(&["SqliteStore", "sqlite::"], &["src/store/sqlite", "src/main.rs"]),
+        [""; 0]
+    );
+}
+
+#[test]
+fn only_main_uses_anyhow() {
+    assert_eq!(strangers(&["anyhow"], &["src/main.rs"]), [""; 0]);
+}
+
+#[test]
+fn only_the_clock_reads_the_time() {
+    let words = ["now_utc", "Instant::now", "SystemTime::now"];
+    assert_eq!(strangers(&words, &["src/clock.rs"]), [""; 0]);
+}
+
+#[test]
+fn the_domain_knows_nobody() {
+    let outer =
+        ["crate::service", "crate::store", "crate::http", "crate::realtime", "tokio", "tracing"];
+    let others = [
+        "src/http",
+        "src/realtime",
+        "src/service",
+        "src/store",
+        "src/app.rs",
+        "src/serve.rs",
+        "src/main.rs",
+        "src/lib.rs",
+        "src/config.rs",
+        "src/clock.rs",
+    ];
+    assert_eq!(strangers(&outer, &others), [""; 0]);
+}
+
+#[test]
+fn pages_and_sockets_do_not_know_each_other() {
+    let pages = ["src/http", "src/app.rs", "src/lib.rs"];
+    assert_eq!(strangers(&["crate::http"], &pages), [""; 0]);
+    let sockets = ["src/realtime", "src/app.rs", "src/lib.rs"];
+    assert_eq!(strangers(&["crate::realtime"], &sockets), [""; 0]);
+}
+
+#[test]
+fn services_do_not_know_their_transports() {
+    let words = ["crate::http", "crate::realtime", "crate::app", "crate::serve"];
+    let others = ["src/http", "src/realtime", "src/app.rs", "src/serve.rs", "src/main.rs"];
+    assert_eq!(strangers(&words, &others), [""; 0]);
+}
