@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use hyper::Uri;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -15,6 +15,9 @@ use hyper::Uri;
 #[expect(clippy::doc_markdown, reason = "`--help` prints these comments as they stand")]
 #[command(version, max_term_width = 100)]
 pub struct Config {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// The address and port to listen on
     #[arg(
         long,
@@ -45,6 +48,13 @@ pub struct Config {
     /// How to write the log
     #[arg(long, env = "VISAVIS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Ask the server that listens there for a page; exit code 0 when it answers
+    Health,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,7 @@
 //! Reads the configuration, opens the store, serves until told to stop.
 
+mod health;
+
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
-use visavis::config::{Config, LogFormat};
+use visavis::config::{Command, Config, LogFormat};
 use visavis::serve::serve;
 use visavis::service::Accounts;
 use visavis::store::Store;
@@ -23,7 +25,11 @@ const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 fn main() -> ExitCode {
     let config = Config::parse();
-    match run(&config) {
+    let outcome = match config.command {
+        Some(Command::Health) => health::check(config.listen),
+        None => run(&config),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("visavis: {error:#}");

@@ -63,39 +63,41 @@ impl Realtime {
         let admitting = Arc::clone(&realtime);
         let admit = move |socket: SocketRef, session: MaybeHttpExtension<SessionKey>| {
             let realtime = Arc::clone(&admitting);
-            async move { realtime.admit(&socket, session.0).await }
+            realtime.admit(socket, session.0)
         };
-        let connecting = Arc::clone(&realtime);
-        let connect = move |socket: SocketRef| Arc::clone(&connecting).connect(socket);
-        io.ns("/", connect.with(admit));
+        let checking = Arc::clone(&realtime);
+        let check = move |socket: SocketRef| Arc::clone(&checking).check(socket);
+        io.ns("/", check.with(admit));
         (layer, io, realtime)
     }
 
     /// Lets a socket in when somebody is logged in with the session of its handshake, whose key
-    /// the handshake's extensions hold.
-    async fn admit(&self, socket: &SocketRef, session: Option<SessionKey>) -> Result<(), Refused> {
+    /// the handshake's extensions hold. Everything is in place before the client is told that it is
+    /// in: the handler that runs after that would be too late for what the client sends at once.
+    async fn admit(
+        self: Arc<Self>,
+        socket: SocketRef,
+        session: Option<SessionKey>,
+    ) -> Result<(), Refused> {
         let session = session.ok_or(Refused::NotLoggedIn)?;
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
             tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
             Refused::Unavailable
         })?;
-        let user = user.ok_or(Refused::NotLoggedIn)?;
-        socket.extensions.insert((Arc::new(user), session));
+        let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);
+        let seat = Arc::new(Seat::new(socket.clone(), user, session));
+        socket.extensions.insert(Arc::clone(&seat));
+        self.listen(&socket);
+        self.presence.enter(seat);
         Ok(())
     }
 
-    async fn connect(self: Arc<Self>, socket: SocketRef) {
-        let Some((user, session)) = socket.extensions.remove::<(Arc<User>, SessionKey)>() else {
-            return;
-        };
-        let id = user.id;
-        let seat = Arc::new(Seat::new(socket.clone(), user, session));
-        socket.extensions.insert(Arc::clone(&seat));
-        self.presence.enter(seat);
-        self.listen(&socket);
-        // A logout between the check and this line found no socket to close.
-        let checked = self.services.accounts.session_user(session).await;
-        if !matches!(checked, Ok(Some(user)) if user.id == id) {
+    /// Runs once a socket is in: a logout, or the end of the connection, while it was being admitted
+    /// found no socket to close.
+    async fn check(self: Arc<Self>, socket: SocketRef) {
+        let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
+        let user = self.services.accounts.session_user(seat.session).await;
+        if !matches!(user, Ok(Some(user)) if user.id == seat.user.id) {
             close(socket);
         }
     }

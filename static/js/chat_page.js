@@ -8,12 +8,12 @@ import { ConnectionBanner } from "./connection_banner.js";
 import { Conversation } from "./conversation.js";
 import { Drafts } from "./drafts.js";
 import { ClientEvent, ServerEvent } from "./events.js";
+import { JoinedChat } from "./joined_chat.js";
 import { Outbox } from "./outbox.js";
-import { Connection, RequestError } from "./socket.js";
+import { Connection } from "./socket.js";
 import { TabStorage } from "./tab_storage.js";
 import { find } from "./template.js";
 
-/** @import { Row } from "./events.js" */
 /** @import { Entry, Sent } from "./outbox.js" */
 
 /** Where the list and the conversation do not fit side by side; the same as in chat_page.css. */
@@ -32,13 +32,11 @@ export class ChatPage {
   #address = new Address((chatId) => this.#follow(chatId));
   /** @type {Conversation | null} */
   #conversation = null;
-  /** The chat whose messages the server sends as those of the current chat. */
-  #joinedId = 0;
-  #joins = 0;
   #list;
   #drafts;
   #outbox;
   #connection;
+  #joined;
 
   constructor() {
     const storage = new TabStorage(this.#userId);
@@ -58,6 +56,7 @@ export class ChatPage {
       onDismissed: () => this.#dismissed(),
       onNotLoggedIn: () => location.assign("/login"),
     });
+    this.#joined = new JoinedChat(this.#connection);
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.#step();
     });
@@ -79,7 +78,7 @@ export class ChatPage {
       this.#list.setCount(id, new_message_count);
     });
     connection.on(ServerEvent.FROM_CURRENT_CHAT, ({ new_message_count, ...message }) => {
-      const chatId = this.#joinedId;
+      const chatId = this.#joined.id;
       const seen = this.#conversationWith(chatId)?.receive({ ...message, sender_id: chatId });
       this.#touch(chatId);
       // What is seen as it comes is told to the server at once; the count need not flicker.
@@ -155,7 +154,11 @@ export class ChatPage {
    */
   #open(id, username) {
     const conversation = new Conversation(this.#panel, this.#userId, { id, username }, this.#drafts.of(id), {
-      join: (show) => this.#join(id, show),
+      join: (show) =>
+        this.#joined.join(id, (rows, count, lastReadId) => {
+          this.#list.setCount(id, count);
+          show(rows, lastReadId);
+        }),
       loadOlder: async (message_count, before_id) => {
         const question = { chat_partner_id: id, message_count, before_id };
         const [rows] = await this.#connection.request(ClientEvent.HISTORY_SCROLLED, question);
@@ -180,32 +183,6 @@ export class ChatPage {
     if (this.#connection.connected) conversation.join();
     conversation.focus();
     return conversation;
-  }
-
-  /**
-   * @param {number} chatId
-   * @param {(rows: Row[], lastReadId: number) => void} show
-   */
-  async #join(chatId, show) {
-    this.#joins += 1;
-    const attempt = this.#joins;
-    try {
-      await this.#connection.request(
-        ClientEvent.JOIN_CHAT,
-        { chat_partner_id: chatId },
-        (rows, count, { last_read_id }) => {
-          // An answer that comes late does not undo a newer join.
-          if (attempt < this.#joins) return;
-          this.#joinedId = chatId;
-          this.#list.setCount(chatId, count);
-          show(rows, last_read_id);
-        },
-      );
-    } catch (error) {
-      // Whose messages the server sends now as the current chat's is not known any more.
-      if (error instanceof RequestError && error.code === "timeout") this.#connection.restart();
-      throw error;
-    }
   }
 
   /** @param {Entry} entry @returns {Promise<Sent>} */

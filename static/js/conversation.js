@@ -31,6 +31,7 @@ import { Viewport } from "./viewport.js";
 
 export class Conversation {
   #panel;
+  #log;
   #events;
   #list;
   #viewport;
@@ -61,6 +62,7 @@ export class Conversation {
     panel.append(draw("conversation-template"));
 
     const log = find(panel, "#message-history");
+    this.#log = log;
     log.ariaLabel = `Messages with ${partner.username}`;
     this.#list = new MessageList(log, userId, partner.username);
     this.#viewport = new Viewport(log, find(panel, ".jump"));
@@ -187,6 +189,7 @@ export class Conversation {
     for (const { row, element } of fresh) this.#unread.watch(row.id, element);
     if (fresh.length > 0 && !hadUnread) this.#list.separate(fresh[0].element);
     this.#filled = true;
+    this.#log.dataset.joined = "";
 
     if (anew && this.#list.separator) this.#viewport.toElement(this.#list.separator);
     else if (anew) this.#viewport.toBottom();

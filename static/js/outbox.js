@@ -32,6 +32,13 @@ const ATTEMPTS = 3;
  * packet that is too large would cost the connection.
  */
 const UNITS_MAX = 20_000;
+/** What is known of a message that was on its way when the page was left. */
+const LOST = {
+  state: "failed",
+  reason: "It is not known whether it was sent.",
+  mayBeRetried: true,
+  unsure: true,
+};
 
 export class Outbox {
   #storage;
@@ -47,9 +54,8 @@ export class Outbox {
     this.#storage = storage;
     this.#events = events;
     for (const entry of storage.read(KEY, /** @type {Entry[]} */ ([]))) {
-      // The page was left while it was on its way: `resume` finds out.
-      const lost = { state: /** @type {const} */ ("failed"), unsure: true, mayBeRetried: true };
-      this.#entries.set(entry.clientId, entry.state === "failed" ? entry : { ...entry, ...lost });
+      if (entry.state === "sending") Object.assign(entry, LOST);
+      this.#entries.set(entry.clientId, entry);
     }
   }
 

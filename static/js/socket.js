@@ -10,7 +10,7 @@ const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
 /** How long the server may take to answer. */
 const ANSWER_MS = 8000;
 /** How long a question may wait for a connection that is not there. */
-const CONNECTION_MS = 4000;
+const CONNECTION_MS = 3000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
 
@@ -42,7 +42,7 @@ export class RequestError extends Error {
  */
 
 export class Connection {
-  #socket = io({ autoConnect: false, reconnectionDelayMax: 3000 });
+  #socket = io({ autoConnect: false, reconnectionDelay: 500, reconnectionDelayMax: 2500 });
   #connects = 0;
 
   /** @param {ConnectionEvents} events */

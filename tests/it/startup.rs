@@ -174,22 +174,44 @@ fn a_port_that_is_taken_is_named() {
 #[test]
 fn a_missing_database_is_made_and_a_signal_ends_the_program_cleanly() {
     let dir = tempfile::tempdir().unwrap();
-    let mut child = Command::new(PROGRAM)
+    let child = Command::new(PROGRAM)
         .current_dir(dir.path())
         .args(["--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until_it_listens(&mut child);
+    let mut running = Running(child);
+    let child = &mut running.0;
+    let address = address_when_it_listens(child);
+    let health = || Command::new(PROGRAM).args(["health", "--listen", &address]).output().unwrap();
+    assert_eq!(said(health()), (Some(0), String::new()));
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(child.wait().unwrap().success());
     // The write-ahead log was folded into the file.
     assert!(dir.path().join("messenger.db").exists());
     assert!(!dir.path().join("messenger.db-wal").exists());
+    let (code, line) = said(health());
+    assert_eq!(code, Some(1), "{line}");
+    assert!(line.contains(&address), "{line}");
 }
 
-fn wait_until_it_listens(child: &mut Child) {
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("visavis listens on http://127.0.0.1:")));
+/// A started program that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+fn address_when_it_listens(child: &mut Child) -> String {
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut found = lines.filter_map(|line| {
+        line.unwrap()
+            .split_once("visavis listens on http://")
+            .map(|(_, address)| address.to_owned())
+    });
+    found.next().unwrap()
 }

@@ -64,8 +64,8 @@ fn only_main_names_a_concrete_store() {
 }
 
 #[test]
-fn only_main_uses_anyhow() {
-    assert_eq!(strangers(&["anyhow"], &["src/main.rs"]), [""; 0]);
+fn only_the_program_uses_anyhow() {
+    assert_eq!(strangers(&["anyhow"], &["src/main.rs", "src/health.rs"]), [""; 0]);
 }
 
 #[test]

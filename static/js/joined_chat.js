@@ -1,0 +1,48 @@
+// Which chat the server regards as open here: the messages of that one come with all they say,
+// those of the others only as news.
+
+import { ClientEvent } from "./events.js";
+import { RequestError } from "./socket.js";
+
+/** @import { Row } from "./events.js" */
+/** @import { Connection } from "./socket.js" */
+
+export class JoinedChat {
+  #connection;
+  #id = 0;
+  #attempts = 0;
+
+  /** @param {Connection} connection */
+  constructor(connection) {
+    this.#connection = connection;
+  }
+
+  /** Stays what it was until the server has acknowledged another join. */
+  get id() {
+    return this.#id;
+  }
+
+  /**
+   * Rejects with a RequestError.
+   * @param {number} chatId
+   * @param {(rows: Row[], newMessageCount: number, lastReadId: number) => void} show gets the
+   *   newest messages, newest first, before any later one is heard of
+   */
+  async join(chatId, show) {
+    this.#attempts += 1;
+    const attempt = this.#attempts;
+    const question = { chat_partner_id: chatId };
+    try {
+      await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, read) => {
+        // An answer that comes late does not undo a newer join.
+        if (attempt < this.#attempts) return;
+        this.#id = chatId;
+        show(rows, count, read.last_read_id);
+      });
+    } catch (error) {
+      // Whether the server has joined that chat or not is unknown: begin anew.
+      if (error instanceof RequestError && error.code === "timeout") this.#connection.restart();
+      throw error;
+    }
+  }
+}
