@@ -22,10 +22,10 @@ target/debug/visavis: $(node_modules_ready) FORCE
 FORCE:
 
 test-protocol: target/debug/visavis
-	node --test tests/protocol/
+	node --test tests/protocol/*.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)
-	node --test --test-concurrency=1 tests/browser/
+	node --test --test-concurrency=1 tests/browser/*.test.mjs
 
 check: $(node_modules_ready)
 	cargo fmt --check

@@ -21,6 +21,7 @@ pub struct Config {
     /// The address and port to listen on
     #[arg(
         long,
+        global = true,
         env = "VISAVIS_LISTEN",
         default_value = "127.0.0.1:5000",
         value_name = "ADDRESS:PORT"

@@ -7,7 +7,7 @@ use socketioxide::extract::AckSender;
 
 use super::payload::{CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined};
 use super::presence::Seat;
-use super::reply::{acknowledge, refuse};
+use super::reply::refuse;
 use super::{Realtime, events};
 use crate::domain::{Error, UserId};
 
@@ -19,7 +19,7 @@ pub fn join_chat(
 ) {
     let partner: UserId = match join {
         Ok(join) => join.chat_partner_id.into(),
-        Err(error) => return refuse(ack, &error),
+        Err(error) => return refuse(seat, ack, &error),
     };
     let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
     // At once, in the order of the socket's packets: what arrives from now on is held.
@@ -32,11 +32,11 @@ pub fn join_chat(
             Ok(newest) => {
                 let joined = Joined { last_read_id: newest.read.last_read_id };
                 let count = newest.read.new_message_count;
-                acknowledge(ack, &(&newest.messages, count, joined));
+                seat.acknowledge(ack, &(&newest.messages, count, joined));
                 Some(newest.messages.first().map(|message| message.id).unwrap_or_default())
             }
             Err(error) => {
-                refuse(ack, &error);
+                refuse(&seat, ack, &error);
                 None
             }
         });
@@ -54,13 +54,13 @@ pub fn history_scrolled(
     });
     let (partner, older) = match asked {
         Ok(asked) => asked,
-        Err(error) => return refuse(ack, &error),
+        Err(error) => return refuse(seat, ack, &error),
     };
-    let (realtime, user) = (Arc::clone(realtime), seat.user.id);
+    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
     tokio::spawn(async move {
-        match realtime.services.chats.older(user, partner, older).await {
-            Ok(messages) => acknowledge(ack, &messages),
-            Err(error) => refuse(ack, &error),
+        match realtime.services.chats.older(seat.user.id, partner, older).await {
+            Ok(messages) => seat.acknowledge(ack, &messages),
+            Err(error) => refuse(&seat, ack, &error),
         }
     });
 }
@@ -75,7 +75,7 @@ pub fn count_updated(
 ) {
     let updated = match updated {
         Ok(updated) => updated,
-        Err(error) => return refuse(ack, &error),
+        Err(error) => return refuse(seat, ack, &error),
     };
     let partner: UserId = updated.chat_partner_id.into();
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
@@ -84,9 +84,9 @@ pub fn count_updated(
         async move {
             let marked = match marking.await {
                 Ok(marked) => marked,
-                Err(error) => return refuse(ack, &error),
+                Err(error) => return refuse(&seat, ack, &error),
             };
-            acknowledge(ack, &marked.state);
+            seat.acknowledge(ack, &marked.state);
             if marked.moved {
                 let payload = CountChanged {
                     chat_partner_id: partner,

@@ -7,7 +7,7 @@ use socketioxide::extract::AckSender;
 use super::Realtime;
 use super::payload::{MessageSent, Sent};
 use super::presence::Seat;
-use super::reply::{acknowledge, refuse};
+use super::reply::refuse;
 use super::view::Delivery;
 use crate::domain::Error;
 use crate::service::SendMessage;
@@ -22,7 +22,7 @@ pub fn message_sent(
 ) {
     let payload = match payload {
         Ok(payload) => payload,
-        Err(error) => return refuse(ack, &error),
+        Err(error) => return refuse(seat, ack, &error),
     };
     let text = payload.message.clone();
     let message = SendMessage {
@@ -43,11 +43,11 @@ pub fn message_sent(
             };
             let added = match added {
                 Ok(added) => added,
-                Err(error) => return refuse(ack, &error),
+                Err(error) => return refuse(&seat, ack, &error),
             };
             let answer =
                 Sent { timestamp: &added.timestamp, id: added.id, duplicate: added.duplicate };
-            acknowledge(ack, &answer);
+            seat.acknowledge(ack, &answer);
             if !added.duplicate {
                 let delivery = Delivery {
                     id: added.id,

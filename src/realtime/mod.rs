@@ -31,6 +31,9 @@ use crate::service::{Live, Services};
 /// The largest packet that is taken, in bytes: what the original took. A message of 10 000
 /// characters is at most 120 kB, however it is escaped.
 const PACKET_BYTES_MAX: usize = 1_000_000;
+/// How many packets may wait for a socket before it counts as not keeping up: a client that sends
+/// hundreds of messages at once is owed as many acknowledgements.
+const OUTGOING_PACKETS_MAX: usize = 2048;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -58,6 +61,7 @@ impl Realtime {
             .max_payload(PACKET_BYTES_MAX as u64)
             .ws_max_message_size(PACKET_BYTES_MAX)
             .ws_max_frame_size(PACKET_BYTES_MAX)
+            .max_buffer_size(OUTGOING_PACKETS_MAX)
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
         let admitting = Arc::clone(&realtime);
@@ -88,12 +92,19 @@ impl Realtime {
         let seat = Arc::new(Seat::new(socket.clone(), user, session));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
+        let user = seat.user.id;
         self.presence.enter(seat);
+        // Nobody tells when the connection ends while it is being admitted.
+        tokio::spawn(async move {
+            tokio::time::sleep(CONNECT_TIMEOUT).await;
+            if !socket.connected() {
+                self.leave(user, &socket);
+            }
+        });
         Ok(())
     }
 
-    /// Runs once a socket is in: a logout, or the end of the connection, while it was being admitted
-    /// found no socket to close.
+    /// Runs once a socket is in: a logout while it was being admitted found none to close.
     async fn check(self: Arc<Self>, socket: SocketRef) {
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
         let user = self.services.accounts.session_user(seat.session).await;
@@ -111,11 +122,16 @@ impl Realtime {
 
         let realtime = Arc::clone(self);
         socket.on_disconnect(async move |socket: SocketRef| {
-            // The seat and its socket own each other until here.
-            if let Some(seat) = socket.extensions.remove::<Arc<Seat>>() {
-                realtime.presence.leave(seat.user.id, socket.id);
+            if let Some(seat) = socket.extensions.get::<Arc<Seat>>() {
+                realtime.leave(seat.user.id, &socket);
             }
         });
+    }
+
+    fn leave(&self, user: UserId, socket: &SocketRef) {
+        self.presence.leave(user, socket.id);
+        // The seat and its socket own each other until here.
+        socket.extensions.remove::<Arc<Seat>>();
     }
 
     fn on<T: DeserializeOwned + Send + Sync + 'static>(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
-use socketioxide::extract::SocketRef;
+use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
@@ -29,16 +29,26 @@ impl Seat {
         Self { socket, user, session, view: Mutex::default(), behind: AtomicBool::new(false) }
     }
 
-    /// Sends an event, or begins to cut the socket off when it does not keep up: a client that
-    /// missed one event must not be shown the next, but come back and load anew.
+    /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
+    /// must not be shown the next, but come back and load anew.
     pub fn emit<T: Serialize>(&self, event: &str, payload: &T) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
-        match self.socket.emit(event, payload) {
+        self.keep_up(self.socket.emit(event, payload));
+    }
+
+    /// Acknowledges an event of this socket; a tuple becomes several arguments.
+    pub fn acknowledge<T: Serialize>(&self, ack: AckSender, answer: &T) {
+        self.keep_up(ack.send(answer));
+    }
+
+    fn keep_up(&self, sent: Result<(), SendError>) {
+        match sent {
             Ok(()) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut_off(),
-            Err(error) => tracing::debug!(%error, "an event was not sent: {error}"),
+            // The client has gone: it learns the truth when it comes back.
+            Err(error) => tracing::debug!(%error, "a packet was not sent: {error}"),
         }
     }
 

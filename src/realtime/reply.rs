@@ -1,8 +1,9 @@
-//! Acknowledgements: what a client is told of its own event.
+//! Refusals: what a client is told when its event was not done.
 
 use serde::Serialize;
 use socketioxide::extract::AckSender;
 
+use super::presence::Seat;
 use crate::domain::Error;
 
 /// Why an event was refused. Always an object: the original script asks for `"failure" in ack`,
@@ -16,7 +17,7 @@ struct Failure {
 }
 
 /// Acknowledges that the event was not done, and tells the operator what the user may not see.
-pub fn refuse(ack: AckSender, error: &Error) {
+pub fn refuse(seat: &Seat, ack: AckSender, error: &Error) {
     let code = match error {
         Error::Invalid(_) | Error::Conflict(_) => "invalid",
         Error::Unauthenticated(_) => "unauthenticated",
@@ -26,13 +27,5 @@ pub fn refuse(ack: AckSender, error: &Error) {
             "unavailable"
         }
     };
-    acknowledge(ack, &Failure { failure: error.to_string(), code });
-}
-
-/// Acknowledges an event; a tuple becomes several arguments.
-pub fn acknowledge<T: Serialize>(ack: AckSender, answer: &T) {
-    if let Err(error) = ack.send(answer) {
-        // The client has gone, or does not read: it learns the truth when it comes back.
-        tracing::debug!(%error, "an acknowledgement was not sent: {error}");
-    }
+    seat.acknowledge(ack, &Failure { failure: error.to_string(), code });
 }

@@ -1,0 +1,180 @@
+// When the server or the connection is away: nothing is lost, nothing is stored twice.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { OUTAGE, launch, withChat } from "../support/browser.mjs";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+const bounded = { timeout: 40_000 };
+const outage = { complaints: OUTAGE };
+
+test("a failed send is shown at the message, and Try again stores it once", bounded, () =>
+  withChat(browser, outage, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await anns.open("bob");
+    await bobs.open("ann");
+    await anns.send("before");
+    await bobs.shows("before", "theirs");
+
+    await chat.server.stop();
+    await anns.banner.filter({ hasText: "No connection" }).waitFor();
+    await anns.send("in the dark");
+    await anns.page.locator(".message-pending").filter({ hasText: "in the dark" }).waitFor();
+    await anns.failed.filter({ hasText: "There is no connection." }).waitFor();
+    await chat.server.start();
+    await anns.online();
+    await anns.failed.getByRole("button", { name: "Try again" }).click();
+
+    await anns.shows("in the dark", "mine");
+    assert.equal(await anns.failed.count(), 0);
+    await bobs.shows("in the dark", "theirs");
+    for (const tab of [anns, bobs]) {
+      await tab.reload();
+      await tab.messages.nth(1).waitFor();
+      assert.deepEqual(await tab.texts(), ["before", "in the dark"]);
+    }
+  }));
+
+test("after a crash of the server both go on without logging in", bounded, () =>
+  withChat(browser, outage, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await anns.open("bob");
+    await bobs.open("ann");
+    await anns.send("before");
+    await bobs.shows("before", "theirs");
+    const phone = await ann.chats();
+    await phone.open("bob");
+
+    // Bob is out of reach when the server comes back, and finds what came meanwhile.
+    await chat.server.stop("SIGKILL");
+    await bob.context.setOffline(true);
+    await chat.server.start();
+    await anns.online();
+    await anns.send("while bob is away");
+    await anns.shows("while bob is away", "mine");
+    await phone.shows("while bob is away", "mine");
+    await bob.context.setOffline(false);
+    await bobs.shows("while bob is away", "theirs");
+    await bobs.send("back again");
+    await anns.shows("back again", "theirs");
+    for (const tab of [anns, bobs, phone]) {
+      assert.deepEqual(await tab.texts(), ["before", "while bob is away", "back again"]);
+      assert.equal(await tab.banner.textContent(), "");
+    }
+  }));
+
+test("what came to other chats meanwhile is counted after a reconnect", bounded, () =>
+  withChat(browser, outage, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await anns.open("bob");
+    await bobs.online();
+    await chat.server.stop("SIGKILL");
+    await bob.context.setOffline(true);
+    await chat.server.start();
+    await anns.online();
+    await anns.send("one");
+    await anns.send("two");
+    await anns.shows("two", "mine");
+    await bob.context.setOffline(false);
+    await bobs.counts("ann", 2);
+    assert.equal(await bobs.page.title(), "(2) Messanger: Chats");
+  }));
+
+test("a message whose acknowledgement is lost is stored and shown once", bounded, () =>
+  withChat(browser, { complaints: /ERR_FAILED|ERR_CONNECTION/ }, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    await ann.context.addInitScript(() => Reflect.deleteProperty(window, "WebSocket"));
+    // The message gets through; the poll that would have brought its acknowledgement does not.
+    let cuts = 0;
+    let sent = false;
+    await ann.context.route("**/socket.io/**", async (route) => {
+      const request = route.request();
+      if (request.postData()?.includes("second")) sent = true;
+      const response = await route.fetch().catch(() => null);
+      if (sent && cuts === 0 && request.method() === "GET") {
+        cuts += 1;
+        await route.abort();
+      } else if (response) {
+        await route.fulfill({ response });
+      } else {
+        await route.abort();
+      }
+    });
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await anns.open("bob");
+    await bobs.open("ann");
+    await anns.send("first");
+    await bobs.shows("first", "theirs");
+    await anns.send("second");
+    await bobs.shows("second", "theirs");
+    await anns.shows("second", "mine");
+    assert.equal(cuts, 1, "no acknowledgement was lost");
+    await anns.send("third");
+    await bobs.shows("third", "theirs");
+    for (const tab of [anns, bobs]) {
+      assert.deepEqual(await tab.texts(), ["first", "second", "third"]);
+    }
+    assert.equal(await anns.page.locator(".message-pending, .message-failed").count(), 0);
+  }));
+
+test("a refused message says why and can be edited", bounded, () =>
+  withChat(browser, {}, async (chat) => {
+    const [ann] = await chat.friends("ann", "bob");
+    const anns = await ann.chats();
+    await anns.open("bob");
+    await anns.send("x".repeat(10_001));
+    const refused = anns.failed.filter({ hasText: "longer than 10000 characters (it has 10001)" });
+    await refused.waitFor();
+    assert.equal(await refused.getByRole("button", { name: "Try again" }).count(), 0);
+    await anns.box.fill("typed since");
+    await refused.getByRole("button", { name: "Edit" }).click();
+    assert.equal(await anns.box.inputValue(), `${"x".repeat(10_001)}\ntyped since`);
+    assert.equal(await anns.failed.count(), 0);
+
+    // So large that it is not even sent.
+    await anns.send("y".repeat(30_000));
+    await anns.failed.filter({ hasText: "longer than 10000 characters (it has 30000)" }).waitFor();
+    await anns.failed.getByRole("button", { name: "Remove" }).click();
+    await anns.send("short");
+    await anns.shows("short", "mine");
+    assert.equal(await anns.failed.count(), 0);
+  }));
+
+test("what was typed outlives another chat, a reload, and a send that failed", bounded, () =>
+  withChat(browser, outage, async (chat) => {
+    const [ann] = await chat.friends("ann", "bob");
+    await chat.friends("cyd", "dora");
+    const anns = await ann.chats();
+    await anns.startChat("cyd");
+    await anns.open("bob");
+    await anns.box.fill("half a senten");
+    await anns.open("cyd");
+    assert.equal(await anns.box.inputValue(), "");
+    await anns.open("bob");
+    assert.equal(await anns.box.inputValue(), "half a senten");
+
+    await chat.server.stop();
+    await anns.box.press("Enter");
+    await anns.failed.waitFor();
+    await anns.box.fill("and the next");
+    await anns.open("cyd");
+    assert.equal(await anns.failed.count(), 0);
+    await anns.open("bob");
+    await anns.failed.filter({ hasText: "half a senten" }).waitFor();
+    await chat.server.start();
+    await anns.online();
+    await anns.reload();
+    assert.equal(await anns.box.inputValue(), "and the next");
+    await anns.failed.getByRole("button", { name: "Try again" }).click();
+    await anns.shows("half a senten", "mine");
+  }));

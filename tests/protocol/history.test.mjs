@@ -1,0 +1,116 @@
+// What a chat shows when it is opened, and how one goes back in it.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { newcomers, partners, texts } from "../support/client.mjs";
+import { startServer } from "../support/server.mjs";
+
+const server = await startServer();
+after(() => server.remove());
+
+/** @param {{ message: string }[]} rows */
+const messagesOf = (rows) => rows.map((row) => row.message);
+
+test("a chat shows its newest 20 messages when fewer are new", async () => {
+  const { ann, ben } = await partners(server);
+  const annTab = await ann.connect();
+  const benTab = await ben.connect();
+  await annTab.sendAll(ben, texts("line", 25));
+  await benTab.read(ann, 5);
+  const { messages, new_message_count } = await benTab.join(ann);
+  assert.deepEqual(messagesOf(messages), texts("line", 25).slice(5).reverse());
+  assert.equal(new_message_count, 5);
+});
+
+test("a chat shows everything since the first new message when that is more than 20", async () => {
+  const { ann, ben } = await partners(server);
+  const annTab = await ann.connect();
+  const benTab = await ben.connect();
+  await annTab.sendAll(ben, texts("old", 4));
+  await benTab.read(ann, 0);
+  await annTab.sendAll(ben, texts("new", 30));
+  await benTab.sendAll(ann, texts("answer", 3));
+  const { messages, new_message_count } = await benTab.join(ann);
+  const shown = [...texts("new", 30), ...texts("answer", 3)].reverse();
+  assert.deepEqual(messagesOf(messages), shown);
+  assert.equal(new_message_count, 30);
+});
+
+test("joining a chat does not count its messages as read", async () => {
+  const { ann, ben } = await partners(server);
+  const annTab = await ann.connect();
+  const benTab = await ben.connect();
+  await annTab.sendAll(ben, texts("line", 3));
+  await benTab.join(ann);
+  assert.equal((await benTab.join(ann)).new_message_count, 3);
+});
+
+test("going back from a message neither repeats nor skips when others arrive meanwhile", async () => {
+  const { ann, ben } = await partners(server);
+  const annTab = await ann.connect();
+  const benTab = await ben.connect();
+  await benTab.sendAll(ann, texts("line", 35));
+  let shown = (await benTab.join(ann)).messages;
+  for (const arrived of ["meanwhile 1", "meanwhile 2", "meanwhile 3"]) {
+    await annTab.send(ben, arrived);
+    shown = shown.concat(await benTab.older(ann, shown.length, shown.at(-1)?.id));
+  }
+  assert.deepEqual(messagesOf(shown), texts("line", 35).reverse());
+});
+
+test("going back from the first message gives an empty page", async () => {
+  const { ann, ben } = await partners(server);
+  const tab = await ann.connect();
+  const { id } = await tab.send(ben, "the first");
+  assert.deepEqual(await tab.older(ben, 1, id), []);
+  assert.deepEqual(await tab.older(ben, 1), []);
+  assert.deepEqual(await tab.older(ben, 1_000_000), []);
+});
+
+test("older messages are whole rows", async () => {
+  const { ann, ben } = await partners(server);
+  const tab = await ann.connect();
+  const { id, timestamp } = await tab.send(ben, "the first");
+  const row = { id, sender_id: ann.id, receiver_id: ben.id, message: "the first", timestamp };
+  assert.deepEqual(await tab.older(ben, 0), [row]);
+});
+
+test("both partners read the same history", async () => {
+  const { ann, ben } = await partners(server);
+  const annTab = await ann.connect();
+  const benTab = await ben.connect();
+  await annTab.send(ben, "one");
+  await benTab.send(ann, "two");
+  await annTab.send(ben, "three");
+  const annReads = (await annTab.join(ben)).messages;
+  assert.deepEqual((await benTab.join(ann)).messages, annReads);
+  assert.deepEqual(messagesOf(annReads), ["three", "two", "one"]);
+});
+
+test("a stranger cannot read the history", async () => {
+  const { ann, ben } = await partners(server);
+  const [cyd] = await newcomers(server, "cyd");
+  const annTab = await ann.connect();
+  const cydTab = await cyd.connect();
+  const { id } = await annTab.send(ben, "between us");
+  await cyd.opens(ann);
+  await cyd.opens(ben);
+  for (const partner of [ann, ben]) {
+    const { messages, new_message_count } = await cydTab.join(partner);
+    assert.deepEqual([messages, new_message_count], [[], 0]);
+    assert.deepEqual(await cydTab.older(partner, 0), []);
+    assert.deepEqual(await cydTab.older(partner, 0, id + 1), []);
+  }
+});
+
+test("a message sent while the receiver was away is there, and counted, at the next visit", async () => {
+  const [ann, ben] = await newcomers(server, "ann", "ben");
+  await ann.opens(ben);
+  const annTab = await ann.connect();
+  const sent = await annTab.sendAll(ben, ["are you there?", "call me"]);
+  const benTab = await ben.connect();
+  const { messages, new_message_count } = await benTab.join(ann);
+  assert.deepEqual(messages.map((row) => row.id), sent.map((ack) => ack.id).reverse());
+  assert.equal(new_message_count, 2);
+});
