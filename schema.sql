@@ -15,14 +15,15 @@ CREATE TABLE chats (
     -- Always the number of the partner's messages after last_read_id.
     new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (new_message_count >= 0),
     -- ours
-    last_message_id INTEGER NOT NULL DEFAULT 0, -- tells apart what happened within one second
+    -- Grows whenever the chat comes to the top: seconds are too coarse to tell what came last.
+    place INTEGER NOT NULL,
     last_read_id INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, chat_partner_id) -- serves every check that a user has that chat
 ) STRICT, WITHOUT ROWID;
 
 -- Serves the chat list.
 CREATE INDEX chats_newest_first
-ON chats (user_id, last_message_date DESC, last_message_id DESC);
+ON chats (user_id, place DESC);
 
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of messages; never used twice

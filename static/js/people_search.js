@@ -28,6 +28,8 @@ export class PeopleSearch {
     this.#box.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing) this.#run();
     });
+    // Somebody may have typed, and pressed Enter, before this script was there.
+    if (this.#box.value) this.#run();
   }
 
   async #run() {

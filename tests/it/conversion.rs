@@ -139,6 +139,15 @@ async fn who_was_never_connected_gets_the_chat_that_was_never_made() {
 }
 
 #[tokio::test]
+async fn chats_are_listed_by_their_last_message() {
+    let (path, _dir) = flask_database();
+    let store = open(&path);
+    let chats = store.chats_of(UserId(1), 10).await.unwrap();
+    let names: Vec<_> = chats.iter().map(|chat| chat.partner.username.as_str()).collect();
+    assert_eq!(names, ["Zoë ☃", "Bob", "ann", "dora"]);
+}
+
+#[tokio::test]
 async fn a_count_that_lies_is_put_right() {
     let (path, _dir) = flask_database_with(
         "INSERT INTO users VALUES (1, 'ann', ''), (2, 'bob', '');

@@ -356,15 +356,22 @@ async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
     for name in ["b", "c", "d"] {
         let partner = user(&store, name).await;
         store.open_chat(ann, partner, now()).await.unwrap();
+        store.open_chat(partner, ann, now()).await.unwrap();
         partners.push(partner);
     }
+    let names = async || {
+        let chats = store.chats_of(ann, 10).await.unwrap();
+        chats.into_iter().map(|chat| chat.partner.username).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["d", "c", "b"]);
     for partner in [partners[1], partners[2], partners[0]] {
         send(&store, ann, partner, "hi").await;
     }
-    let listed = store.chats_of(ann, 10).await.unwrap();
-    let names: Vec<_> = listed.iter().map(|chat| chat.partner.username.as_str()).collect();
-    assert_eq!(names, ["b", "d", "c"]);
-    assert_eq!(store.chats_of(ann, 2).await.unwrap(), listed[..2]);
+    assert_eq!(names().await, ["b", "d", "c"]);
+    send(&store, partners[2], ann, "hello").await;
+    send(&store, partners[2], ann, "hello?").await;
+    assert_eq!(names().await, ["d", "b", "c"]);
+    assert_eq!(store.chats_of(ann, 2).await.unwrap().len(), 2);
 }
 
 fn session(number: u8, user: Option<UserId>) -> StoredSession {

@@ -13,8 +13,11 @@ FROM users
 WHERE id = ?1";
 
 const OPEN: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date)
-VALUES (?1, ?2, ?3)
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, place)
+VALUES (
+    ?1, ?2, ?3,
+    coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
+)
 ON CONFLICT (user_id, chat_partner_id) DO NOTHING";
 
 const OF_USER: &str = "
@@ -22,7 +25,7 @@ SELECT users.id, users.username, chats.new_message_count
 FROM chats
 JOIN users ON users.id = chats.chat_partner_id
 WHERE chats.user_id = ?1
-ORDER BY chats.last_message_date DESC, chats.last_message_id DESC
+ORDER BY chats.place DESC
 LIMIT ?2";
 
 const READ_STATE: &str = "

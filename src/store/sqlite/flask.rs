@@ -115,7 +115,8 @@ fn convert_tables(transaction: &Transaction<'_>, backup: PathBuf) -> rusqlite::R
     let messages = transaction.execute(MESSAGES, ())?;
     let chats = transaction.execute(CHATS, ())?;
     let chats_added = transaction.execute(CHATS_THAT_WERE_NEVER_MADE, ())?;
-    transaction.execute_batch(READ_POSITIONS)?;
+    transaction.execute(READ_POSITIONS, ())?;
+    transaction.execute(PLACES, ())?;
     for (table, _) in TABLES {
         transaction.execute_batch(&format!("DROP TABLE flask_{table}"))?;
     }
@@ -156,8 +157,8 @@ ORDER BY timestamp, rowid";
 
 // A count of more than there are messages would never fall to zero.
 const CHATS: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count)
-SELECT user_id, chat_partner_id, CAST(last_message_date AS TEXT),
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, place, new_message_count)
+SELECT user_id, chat_partner_id, CAST(last_message_date AS TEXT), 0,
     max(0, min(coalesce(new_message_count, 0), (
         SELECT count(*)
         FROM messages
@@ -168,8 +169,8 @@ SELECT user_id, chat_partner_id, CAST(last_message_date AS TEXT),
 FROM flask_chats";
 
 const CHATS_THAT_WERE_NEVER_MADE: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count)
-SELECT user_id, chat_partner_id, max(timestamp), sum(received)
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, place, new_message_count)
+SELECT user_id, chat_partner_id, max(timestamp), 0, sum(received)
 FROM (
     SELECT receiver_id AS user_id, sender_id AS chat_partner_id, timestamp,
         sender_id <> receiver_id AS received
@@ -185,15 +186,7 @@ ON CONFLICT (user_id, chat_partner_id) DO NOTHING";
 // The last message read is the one before the new ones.
 const READ_POSITIONS: &str = "
 UPDATE chats
-SET last_message_id = coalesce((
-        SELECT id
-        FROM messages
-        WHERE min(sender_id, receiver_id) = min(user_id, chat_partner_id)
-          AND max(sender_id, receiver_id) = max(user_id, chat_partner_id)
-        ORDER BY id DESC
-        LIMIT 1
-    ), 0),
-    last_read_id = coalesce((
+SET last_read_id = coalesce((
         SELECT id
         FROM (
             SELECT id, row_number() OVER (ORDER BY id DESC) AS place
@@ -204,3 +197,23 @@ SET last_message_id = coalesce((
         )
         WHERE place = new_message_count + 1
     ), 0)";
+
+// By the last message; within one second by the order in which it was written.
+const PLACES: &str = "
+UPDATE chats
+SET place = ranked.place
+FROM (
+    SELECT user_id, chat_partner_id, row_number() OVER (
+        PARTITION BY user_id
+        ORDER BY last_message_date, coalesce((
+            SELECT id
+            FROM messages
+            WHERE min(sender_id, receiver_id) = min(user_id, chat_partner_id)
+              AND max(sender_id, receiver_id) = max(user_id, chat_partner_id)
+            ORDER BY id DESC
+            LIMIT 1
+        ), 0)
+    ) AS place
+    FROM chats
+) AS ranked
+WHERE ranked.user_id = chats.user_id AND ranked.chat_partner_id = chats.chat_partner_id";

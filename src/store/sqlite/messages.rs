@@ -18,23 +18,42 @@ SELECT id, timestamp
 FROM messages
 WHERE sender_id = ?1 AND client_id = ?2";
 
+// A chat that is on top already keeps its place.
 const TOUCH_SENDERS_CHAT: &str = "
 UPDATE chats
-SET last_message_date = ?3, last_message_id = ?4
+SET last_message_date = ?3,
+    place = (
+        SELECT place + (chat_partner_id <> ?2)
+        FROM chats
+        WHERE user_id = ?1
+        ORDER BY place DESC
+        LIMIT 1
+    )
 WHERE user_id = ?1 AND chat_partner_id = ?2
 RETURNING new_message_count";
 
 const COUNT_AS_NEW: &str = "
 UPDATE chats
-SET last_message_date = ?3, last_message_id = ?4, new_message_count = new_message_count + 1
+SET last_message_date = ?3,
+    new_message_count = new_message_count + 1,
+    place = (
+        SELECT place + (chat_partner_id <> ?2)
+        FROM chats
+        WHERE user_id = ?1
+        ORDER BY place DESC
+        LIMIT 1
+    )
 WHERE user_id = ?1 AND chat_partner_id = ?2
 RETURNING new_message_count";
 
 // The message that opens a chat is the only new one in it: none can have been sent to a side
 // without a chat before.
 const OPEN_RECEIVERS_CHAT: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date, last_message_id, new_message_count)
-VALUES (?1, ?2, ?3, ?4, 1)
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count, place)
+VALUES (
+    ?1, ?2, ?3, 1,
+    coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
+)
 RETURNING new_message_count";
 
 const FIRST_NEW: &str = "
@@ -146,7 +165,7 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
     let touch = |sql: &str, owner: UserId, partner: UserId| {
         connection
             .prepare_cached(sql)?
-            .query_row(params![owner.0, partner.0, message.at.as_str(), id], |row| row.get(0))
+            .query_row(params![owner.0, partner.0, message.at.as_str()], |row| row.get(0))
             .optional()
     };
     let mut added = Added {
