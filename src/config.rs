@@ -18,6 +18,10 @@ pub struct Config {
     #[command(subcommand)]
     pub command: Option<Command>,
 
+    /// A file with settings under the names of these flags [default: visavis.toml, if it is there]
+    #[arg(long, global = true, env = "VISAVIS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
     /// The address and port to listen on
     #[arg(
         long,
@@ -29,16 +33,22 @@ pub struct Config {
     pub listen: SocketAddr,
 
     /// The database file; made when it is missing
-    #[arg(long, env = "VISAVIS_DATABASE", default_value = "messenger.db", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_DATABASE",
+        default_value = "messenger.db",
+        value_name = "FILE"
+    )]
     pub database: PathBuf,
 
     /// The address that browsers use, if a proxy stands before this program, as in
     /// https://chat.example; https makes the cookie secure
-    #[arg(long, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_origin)]
+    #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_origin)]
     pub public_url: Option<Origin>,
 
     /// The cost of a password hash; each step doubles the time that a guess takes
-    #[arg(long, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
+    #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
           value_parser = clap::value_parser!(u32).range(4..=31))]
     pub bcrypt_cost: u32,
 
@@ -56,6 +66,8 @@ pub struct Config {
 pub enum Command {
     /// Ask the server that listens there for a page; exit code 0 when it answers
     Health,
+    /// Tell what would be wrong at the start, one line each; exit code 0 when nothing is
+    Check,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,20 +1,22 @@
 //! Reads the configuration, opens the store, serves until told to stop.
 
+mod check;
 mod health;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::config::{Command, Config, LogFormat};
+use visavis::config_file;
 use visavis::serve::serve;
 use visavis::service::Accounts;
 use visavis::store::Store;
@@ -24,9 +26,12 @@ use visavis::store::sqlite::SqliteStore;
 const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let config = config_file::load(&arguments).unwrap_or_else(|error| error.exit());
     let outcome = match config.command {
         Some(Command::Health) => health::check(config.listen),
+        Some(Command::Check) if check::run(&config) => Ok(()),
+        Some(Command::Check) => return ExitCode::FAILURE,
         None => run(&config),
     };
     match outcome {
@@ -40,6 +45,11 @@ fn main() -> ExitCode {
 
 fn run(config: &Config) -> anyhow::Result<()> {
     start_log(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Before the database is opened: a start that fails for the port must not have converted it.
+    let listener = runtime
+        .block_on(TcpListener::bind(config.listen))
+        .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let store = SqliteStore::open(&config.database)?;
     if let Some(converted) = store.converted() {
         tracing::info!(
@@ -51,8 +61,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
             converted.backup.display()
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve_until_stopped(config, Arc::new(store)))?;
+    runtime.block_on(serve_until_stopped(config, listener, Arc::new(store)))?;
     // What still runs (a stalled peer's connection) does not keep the program. The store is closed
     // when its last owner goes, which stores what was queued.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -60,12 +69,13 @@ fn run(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve_until_stopped(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<()> {
+async fn serve_until_stopped(
+    config: &Config,
+    listener: TcpListener,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let app = App::new(config, &store, &clock).context("a template is wrong")?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     tokio::spawn(sweep(app.services.accounts));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -76,8 +86,28 @@ async fn serve_until_stopped(config: &Config, store: Arc<dyn Store>) -> anyhow::
         }
         tracing::info!("stopping");
     };
-    tracing::info!("visavis listens on http://{}", listener.local_addr()?);
+    say_what_is_served(config, &listener, &*store).await?;
     serve(listener, app.router, app.io.close(), stop).await;
+    Ok(())
+}
+
+async fn say_what_is_served(
+    config: &Config,
+    listener: &TcpListener,
+    store: &dyn Store,
+) -> anyhow::Result<()> {
+    let totals = store.totals().await?;
+    let address = listener.local_addr()?;
+    let database = config.database.display();
+    tracing::info!("visavis listens on http://{address}");
+    tracing::info!(
+        "the database is {database}: {} users, {} messages",
+        totals.users,
+        totals.messages
+    );
+    let public = config.public_url.as_ref().map(|url| format!("browsers use {}", url.as_str()));
+    let overrides = public.unwrap_or_else(|| "pages and static files are its own".to_owned());
+    tracing::info!("{overrides}");
     Ok(())
 }
 

@@ -20,9 +20,17 @@ pub use sessions::{SessionStore, StoredSession};
 pub use users::{Account, UserStore};
 
 /// Everything that visavis keeps.
-pub trait Store: UserStore + ChatStore + MessageStore + SessionStore {}
+pub trait Store: UserStore + ChatStore + MessageStore + SessionStore {
+    /// How much there is of it.
+    fn totals(&self) -> Reply<Totals>;
+}
 
-impl<T: UserStore + ChatStore + MessageStore + SessionStore> Store for T {}
+/// How much a store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    pub users: i64,
+    pub messages: i64,
+}
 
 /// The answer of a store, on its way.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;

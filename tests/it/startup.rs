@@ -215,3 +215,127 @@ fn address_when_it_listens(child: &mut Child) -> String {
     });
     found.next().unwrap()
 }
+
+/// The program, started in that folder on a free port, once it listens.
+fn started(dir: &Path, arguments: &[&str]) -> (Running, String) {
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(dir).args(["--listen", "127.0.0.1:0"]).args(arguments);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running(child);
+    let address = address_when_it_listens(&mut running.0);
+    (running, address)
+}
+
+#[test]
+fn a_second_program_on_the_same_database_is_told_who_holds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (running, _) = started(dir.path(), &[]);
+    let (code, line) = refused(&dir.path().join("messenger.db"));
+    assert_eq!(code, Some(1), "{line}");
+    let holder = format!("is in use by process {}", running.0.id());
+    assert!(line.contains(&holder), "{line}");
+    // The lock ends with its holder, however that ends.
+    drop(running);
+    started(dir.path(), &[]);
+}
+
+#[test]
+fn a_start_that_fails_for_its_port_converts_nothing() {
+    let (path, _dir) = flask_database();
+    let before = fs::read(&path).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = Command::new(PROGRAM);
+    let output = command.args(["--listen", &address, "--database"]).arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+fn checked(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output =
+        Command::new(PROGRAM).current_dir(dir).arg("check").args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_check_finds_nothing_wrong_where_nothing_is_and_touches_nothing() {
+    let (path, dir) = flask_database();
+    let before = fs::read(&path).unwrap();
+    let (code, lines) = checked(dir.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, Some(0), "{lines}");
+    assert!(lines.contains("would be converted"), "{lines}");
+    assert!(lines.lines().all(|line| line.starts_with("ok ")), "{lines}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_check_says_in_one_line_each_what_would_be_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("messenger.db"), "no database").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, lines) = checked(dir.path(), &["--listen", &address]);
+    assert_eq!(code, Some(1), "{lines}");
+    let wrong: Vec<&str> = lines.lines().filter(|line| line.starts_with("wrong")).collect();
+    assert_eq!(wrong.len(), 2, "{lines}");
+    assert!(wrong[0].contains(&address) && wrong[1].contains("no SQLite database"), "{lines}");
+}
+
+#[test]
+fn settings_come_from_the_flag_then_the_environment_then_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("visavis.toml"), "database = \"file.db\"\nlisten = \"127.0.0.1:0\"")
+        .unwrap();
+    let database = |environment: Option<&str>, flag: Option<&str>| {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(dir.path()).arg("check");
+        environment.map(|value| command.env("VISAVIS_DATABASE", value));
+        flag.map(|value| command.args(["--database", value]));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(database(None, None).contains("file.db would be made"));
+    assert!(database(Some("environment.db"), None).contains("environment.db would be made"));
+    assert!(database(Some("environment.db"), Some("flag.db")).contains("flag.db would be made"));
+}
+
+#[test]
+fn the_start_says_where_it_listens_and_what_it_serves() {
+    let (_path, dir) = flask_database();
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(dir.path()).args(["--listen", "127.0.0.1:0"]).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let lines = BufReader::new(running.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let lines: Vec<String> =
+        lines.skip_while(|line| !line.contains("visavis listens on")).take(3).collect();
+    assert!(lines[1].contains("messenger.db: 9 users, 70 messages"), "{lines:?}");
+    assert!(lines[2].contains("its own"), "{lines:?}");
+}
+
+#[test]
+fn a_signal_ends_the_program_in_time_though_peers_stall() {
+    use std::io::{Read, Write};
+    let dir = tempfile::tempdir().unwrap();
+    let (mut running, address) = started(dir.path(), &[]);
+    let mut peers = Vec::new();
+    for words in [
+        "GET / HTTP/1.1\r\n",
+        "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nusername=",
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ] {
+        let mut peer = std::net::TcpStream::connect(&address).unwrap();
+        peer.write_all(words.as_bytes()).unwrap();
+        peers.push(peer);
+    }
+    // The last one is in once it has its answer.
+    let mut answer = [0; 12];
+    peers[2].read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    let begun = std::time::Instant::now();
+    let killed =
+        Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert!(running.0.wait().unwrap().success());
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}

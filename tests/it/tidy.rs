@@ -56,9 +56,12 @@ fn only_the_realtime_side_and_the_frame_know_socketioxide() {
 }
 
 #[test]
-fn only_main_names_a_concrete_store() {
+fn only_the_program_names_a_concrete_store() {
     assert_eq!(
-        strangers(&["SqliteStore", "sqlite::"], &["src/store/sqlite", "src/main.rs"]),
+        strangers(
+            &["SqliteStore", "sqlite::"],
+            &["src/store/sqlite", "src/main.rs", "src/check.rs"]
+        ),
         [""; 0]
     );
 }

@@ -3,6 +3,7 @@
 
 mod chats;
 mod flask;
+mod lock;
 mod messages;
 mod open;
 mod sessions;
@@ -17,9 +18,10 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
 pub use self::flask::Converted;
-pub use self::open::OpenError;
+use self::lock::FileLock;
+pub use self::open::{Inspection, OpenError};
 use self::writer::Writer;
-use super::{Reply, StoreError};
+use super::{Reply, Store, StoreError, Totals};
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,10 +32,11 @@ const READERS: u32 = 4;
 
 /// A store in one SQLite file. Dropping it waits until every queued write is on disk.
 pub struct SqliteStore {
-    // The writer comes first and so is dropped last of the two, which lets the last connection
-    // fold the write-ahead log into the file.
+    // Dropped in this order: the writer's connection is the last and so folds the write-ahead log
+    // into the file, and the lock outlives them all.
     readers: r2d2::Pool<SqliteConnectionManager>,
     writer: Writer,
+    _lock: FileLock,
     converted: Option<Converted>,
 }
 
@@ -44,6 +47,7 @@ impl SqliteStore {
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = FileLock::take(path)?;
         let (connection, converted) = open::open(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let manager = SqliteConnectionManager::file(path)
@@ -55,7 +59,15 @@ impl SqliteStore {
             .build(manager)
             .map_err(|error| OpenError::failed(path, error))?;
         let writer = Writer::start(connection).map_err(|error| OpenError::failed(path, error))?;
-        Ok(Self { readers, writer, converted })
+        Ok(Self { readers, writer, _lock: lock, converted })
+    }
+
+    /// What opening the file at `path` would find. Nothing is written.
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+        open::inspect(path)
     }
 
     /// What was converted when the file was opened, if it was the Flask chat's.
@@ -76,6 +88,21 @@ impl SqliteStore {
                 query(&connection).map_err(store_error)
             });
             task.await.unwrap_or_else(|panic| Err(unavailable(panic)))
+        })
+    }
+}
+
+// Messages are never deleted and their ids leave nothing out, so the newest id is their number:
+// counting millions of rows would delay the start.
+const TOTALS: &str = "
+SELECT (SELECT count(*) FROM users), coalesce((SELECT max(id) FROM messages), 0)";
+
+impl Store for SqliteStore {
+    fn totals(&self) -> Reply<Totals> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(TOTALS)?
+                .query_row((), |row| Ok(Totals { users: row.get(0)?, messages: row.get(1)? }))
         })
     }
 }

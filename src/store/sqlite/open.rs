@@ -28,6 +28,10 @@ pub enum OpenError {
     Newer { path: PathBuf, found: i64 },
     #[error("{0} is locked by another program; stop that one first")]
     Locked(PathBuf),
+    #[error(
+        "{path} is in use by {holder}; stop that one first, or name another file with --database"
+    )]
+    InUse { path: PathBuf, holder: String },
     #[error("{0} is read-only; give this user the right to write it and its folder")]
     ReadOnly(PathBuf),
     #[error("{path} is damaged or no SQLite database ({reason}); restore it from a backup")]
@@ -58,6 +62,16 @@ impl OpenError {
     }
 }
 
+/// What a file is that could be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inspection {
+    /// There is none, or an empty one: it would be made.
+    Missing,
+    Ours,
+    /// The Flask chat's: it would be converted.
+    Flask,
+}
+
 /// Whose database a file is.
 enum Owner {
     Nobody,
@@ -66,15 +80,11 @@ enum Owner {
     Stranger,
 }
 
-/// A connection that may write, over a database with our schema.
+/// A connection that may write, over a database with our schema. The file must be locked already.
 pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenError> {
-    let exists = path.exists();
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
-    let mut connection = Connection::open_with_flags(path, flags)
-        .map_err(|error| if exists { explain(error) } else { cannot_make(path, &error) })?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
         return Err(OpenError::ReadOnly(path.into()));
     }
@@ -101,12 +111,22 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenE
     Ok((connection, converted))
 }
 
-fn cannot_make(path: &Path, error: &rusqlite::Error) -> OpenError {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            OpenError::failed(path, format!("there is no folder {}", folder.display()))
+/// What opening the file at `path` would find, without touching it.
+pub(super) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+    if !path.exists() {
+        return Ok(Inspection::Missing);
+    }
+    let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
+    match owner(&connection).map_err(explain)? {
+        Owner::Nobody => Ok(Inspection::Missing),
+        Owner::Ours { version } if version > SCHEMA_VERSION => {
+            Err(OpenError::Newer { path: path.into(), found: version })
         }
-        _ => OpenError::failed(path, error),
+        Owner::Ours { .. } => Ok(Inspection::Ours),
+        Owner::Flask => Ok(Inspection::Flask),
+        Owner::Stranger => Err(OpenError::Foreign(path.into())),
     }
 }
 
