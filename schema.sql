@@ -18,7 +18,8 @@ CREATE TABLE chats (
     -- Grows whenever the chat comes to the top: seconds are too coarse to tell what came last.
     place INTEGER NOT NULL,
     last_read_id INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (user_id, chat_partner_id) -- serves every check that a user has that chat
+    last_message_id INTEGER NOT NULL DEFAULT 0, -- tells which chats have something new since an id
+    PRIMARY KEY (user_id, chat_partner_id) -- serves every check that a user has that chat, and the chats of a user
 ) STRICT, WITHOUT ROWID;
 
 -- Serves the chat list.

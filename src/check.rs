@@ -43,6 +43,10 @@ fn templates(_: &Config) -> Finding {
     Views::new().map(|_| "every template parses".to_owned()).map_err(|error| format!("{error:#}"))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "a wrong URL is refused before; a finding like the others"
+)]
 fn public_url(config: &Config) -> Finding {
     let Some(url) = &config.public_url else {
         return Ok("no --public-url: browsers use the address that this program listens on".into());

@@ -8,7 +8,7 @@ use super::{MessageId, User};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chat {
     pub partner: User,
-    pub new_message_count: i64,
+    pub read: ReadState,
 }
 
 /// How far a member has read. The count always equals the number of the partner's messages

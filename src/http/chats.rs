@@ -31,7 +31,7 @@ impl From<Chat> for Row {
         Self {
             id: chat.partner.id,
             username: chat.partner.username,
-            new_message_count: chat.new_message_count,
+            new_message_count: chat.read.new_message_count,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError};
 
 use socketioxide::extract::AckSender;
 
-use super::payload::{CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined};
+use super::payload::{
+    CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined, Sync, Synced, SyncedChat,
+};
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, events};
@@ -60,6 +62,26 @@ pub fn history_scrolled(
     tokio::spawn(async move {
         match realtime.services.chats.older(seat.user.id, partner, older).await {
             Ok(messages) => seat.acknowledge(ack, &messages),
+            Err(error) => refuse(&seat, ack, &error),
+        }
+    });
+}
+
+/// What a client missed while it was away.
+pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error>, ack: AckSender) {
+    let since = match sync {
+        Ok(sync) => sync.since(),
+        Err(error) => return refuse(seat, ack, &error),
+    };
+    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
+    tokio::spawn(async move {
+        match realtime.services.chats.sync(seat.user.id, since).await {
+            Ok(missed) => {
+                let chats = missed.chats.into_iter();
+                let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
+                let (messages, more) = (missed.messages, missed.more);
+                seat.acknowledge(ack, &Synced { messages, more, chats: chats.collect() });
+            }
             Err(error) => refuse(&seat, ack, &error),
         }
     });

@@ -5,6 +5,7 @@ pub const JOIN_CHAT: &str = "join_chat";
 pub const MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP: &str = "message_history_is_scrolled_to_the_top";
 pub const MESSAGE_SENT: &str = "message_sent";
 pub const NEW_MESSAGE_COUNT_UPDATED: &str = "new_message_count_updated";
+pub const SYNC: &str = "sync"; // ours
 
 // To the client: the original's three.
 pub const NEW_USER_SENT_MESSAGE: &str = "new_user_sent_message";

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::domain::{Error, MessageId, ReadMark, Timestamp, UserId};
+use crate::domain::{Error, Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
 use crate::store::Older;
 
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
@@ -117,6 +117,37 @@ impl CountUpdated {
             None => ReadMark::Remaining(self.new_message_count),
         }
     }
+}
+
+/// `sync`, ours: what came after a message.
+#[derive(Debug, Deserialize)]
+pub struct Sync {
+    since_id: Digits,
+}
+
+impl Sync {
+    pub fn since(&self) -> MessageId {
+        MessageId(self.since_id.0)
+    }
+}
+
+/// The acknowledgement of `sync`.
+#[derive(Debug, Serialize)]
+pub struct Synced {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// Ask again, since the last of these.
+    pub more: bool,
+    /// Newest first.
+    pub chats: Vec<SyncedChat>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct SyncedChat {
+    #[serde(flatten)]
+    pub partner: User,
+    #[serde(flatten)]
+    pub read: ReadState,
 }
 
 /// The acknowledgement of `message_sent`.

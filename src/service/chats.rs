@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{Chat, Error, Message, ReadMark, UserId};
-use crate::store::{Marked, Newest, Older, Opened, Store};
+use crate::domain::{Chat, Error, Message, MessageId, ReadMark, UserId};
+use crate::store::{Marked, Newest, Older, Opened, Store, Synced};
 
 /// How many messages a chat shows when it is opened, unless more are new.
 pub const JOINED_MESSAGES: u32 = 20;
@@ -12,6 +12,8 @@ pub const JOINED_MESSAGES: u32 = 20;
 const JOINED_MESSAGES_MAX: u32 = 1000;
 /// How many more it shows when it is scrolled to the top.
 const OLDER_MESSAGES: u32 = 10;
+/// How many messages a client that comes back gets at a time: of the longest, 4 MB.
+const SYNCED_MESSAGES: u32 = 100;
 /// How many chats the list shows.
 const CHATS_MAX: u32 = 1000;
 
@@ -62,6 +64,11 @@ impl Chats {
     ) -> Result<Vec<Message>, Error> {
         let page = self.store.older_messages(user, partner, older, OLDER_MESSAGES).await?;
         page.ok_or_else(no_such_chat)
+    }
+
+    /// What came after `since` in all chats of the user, a page at a time, and the chats.
+    pub async fn sync(&self, user: UserId, since: MessageId) -> Result<Synced, Error> {
+        Ok(self.store.sync(user, since, SYNCED_MESSAGES, CHATS_MAX).await?)
     }
 
     /// Moves the read position forward. It takes its place in the order of writes when this is

@@ -1,7 +1,7 @@
 //! Messages: kept once, in order, and read in pages.
 
 use super::Reply;
-use crate::domain::{Body, ClientId, Message, MessageId, ReadState, Timestamp, UserId};
+use crate::domain::{Body, Chat, ClientId, Message, MessageId, ReadState, Timestamp, UserId};
 
 /// A message on its way into the store.
 #[derive(Debug, Clone)]
@@ -32,6 +32,17 @@ pub struct Newest {
     /// Newest first.
     pub messages: Vec<Message>,
     pub read: ReadState,
+}
+
+/// What came after a message, in all chats of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Synced {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// There are more after the last of these.
+    pub more: bool,
+    /// Newest first, with their counts as of these messages' snapshot.
+    pub chats: Vec<Chat>,
 }
 
 /// Where a page of older messages starts.
@@ -68,4 +79,8 @@ pub trait MessageStore: Send + Sync {
         older: Older,
         limit: u32,
     ) -> Reply<Option<Vec<Message>>>;
+
+    /// Messages after `since` in all chats of `user`, those that `user` sent included, oldest first,
+    /// at most `limit`; and the newest `chats` chats.
+    fn sync(&self, user: UserId, since: MessageId, limit: u32, chats: u32) -> Reply<Synced>;
 }

@@ -15,7 +15,7 @@ use std::error::Error;
 use std::pin::Pin;
 
 pub use chats::{ChatStore, Marked, Opened};
-pub use messages::{Added, MessageStore, NewMessage, Newest, Older};
+pub use messages::{Added, MessageStore, NewMessage, Newest, Older, Synced};
 pub use sessions::{SessionStore, StoredSession};
 pub use users::{Account, UserStore};
 

@@ -134,7 +134,7 @@ async fn who_was_never_connected_gets_the_chat_that_was_never_made() {
     let store = open(&path);
     let chats = store.chats_of(UserId(5), 10).await.unwrap();
     assert_eq!(chats.len(), 1);
-    assert_eq!((chats[0].partner.username.as_str(), chats[0].new_message_count), ("ann", 2));
+    assert_eq!((chats[0].partner.username.as_str(), chats[0].read.new_message_count), ("ann", 2));
     assert_eq!(texts(&*store, 5, 1).await.len(), 2);
 }
 

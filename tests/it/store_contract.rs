@@ -49,6 +49,8 @@ contract!(
     a_read_position_beyond_the_newest_swallows_nothing_to_come,
     reading_in_one_chat_leaves_others_alone,
     chats_are_listed_newest_first_even_within_a_second,
+    what_came_after_a_message_comes_in_pages_over_all_chats,
+    what_others_say_to_each_other_does_not_come,
     a_session_lives_until_it_expires_or_is_deleted,
     a_renewed_session_lives_longer,
     only_expired_sessions_are_swept,
@@ -372,6 +374,42 @@ async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
     send(&store, partners[2], ann, "hello?").await;
     assert_eq!(names().await, ["d", "b", "c"]);
     assert_eq!(store.chats_of(ann, 2).await.unwrap().len(), 2);
+}
+
+async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, ann, now()).await.unwrap();
+    let seen = send(&store, ann, bob, "seen").await;
+    send(&store, cyd, ann, "1").await;
+    send(&store, ann, bob, "2").await;
+    send(&store, bob, ann, "3").await;
+    send(&store, ann, cyd, "4").await;
+    send(&store, cyd, ann, "5").await;
+    let (mut since, mut texts, mut more) = (seen.id, Vec::new(), true);
+    while more {
+        let page = store.sync(ann, since, 2, 10).await.unwrap();
+        assert!(page.messages.len() <= 2, "{page:?}");
+        since = page.messages.last().map_or(since, |message| message.id);
+        texts.extend(page.messages.into_iter().map(|message| message.message));
+        more = page.more;
+        let counts: Vec<_> =
+            page.chats.iter().map(|chat| (chat.partner.id, chat.read.new_message_count)).collect();
+        assert_eq!(counts, [(cyd, 2), (bob, 1)]);
+    }
+    assert_eq!(texts, ["1", "2", "3", "4", "5"]);
+    let nothing = store.sync(ann, since, 2, 1).await.unwrap();
+    assert_eq!((nothing.messages, nothing.more, nothing.chats.len()), (vec![], false, 1));
+}
+
+async fn what_others_say_to_each_other_does_not_come(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let eve = user(&store, "eve").await;
+    store.open_chat(eve, ann, now()).await.unwrap();
+    send(&store, ann, bob, "secret").await;
+    let note = send(&store, eve, ann, "mine").await;
+    let page = store.sync(eve, MessageId(0), 10, 10).await.unwrap();
+    assert_eq!(page.messages.iter().map(|message| message.id).collect::<Vec<_>>(), [note.id]);
 }
 
 fn session(number: u8, user: Option<UserId>) -> StoredSession {

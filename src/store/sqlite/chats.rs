@@ -21,7 +21,7 @@ VALUES (
 ON CONFLICT (user_id, chat_partner_id) DO NOTHING";
 
 const OF_USER: &str = "
-SELECT users.id, users.username, chats.new_message_count
+SELECT users.id, users.username, chats.new_message_count, chats.last_read_id
 FROM chats
 JOIN users ON users.id = chats.chat_partner_id
 WHERE chats.user_id = ?1
@@ -88,14 +88,7 @@ impl ChatStore for SqliteStore {
     }
 
     fn chats_of(&self, owner: UserId, limit: u32) -> Reply<Vec<Chat>> {
-        self.read(move |connection| {
-            connection
-                .prepare_cached(OF_USER)?
-                .query_map(params![owner.0, limit], |row| {
-                    Ok(Chat { partner: user(row)?, new_message_count: row.get(2)? })
-                })?
-                .collect()
-        })
+        self.read(move |connection| chats_of(connection, owner, limit))
     }
 
     fn mark_read(&self, owner: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>> {
@@ -124,6 +117,22 @@ impl ChatStore for SqliteStore {
             Ok(Some(Marked { state, moved: true }))
         })
     }
+}
+
+/// The chats of `owner`, newest first, at most `limit`.
+pub(super) fn chats_of(
+    connection: &Connection,
+    owner: UserId,
+    limit: u32,
+) -> rusqlite::Result<Vec<Chat>> {
+    connection
+        .prepare_cached(OF_USER)?
+        .query_map(params![owner.0, limit], |row| {
+            let read =
+                ReadState { new_message_count: row.get(2)?, last_read_id: MessageId(row.get(3)?) };
+            Ok(Chat { partner: user(row)?, read })
+        })?
+        .collect()
 }
 
 /// How far `owner` has read in the chat with `partner`; `None` when there is no such chat.

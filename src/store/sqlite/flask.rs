@@ -186,7 +186,15 @@ ON CONFLICT (user_id, chat_partner_id) DO NOTHING";
 // The last message read is the one before the new ones.
 const READ_POSITIONS: &str = "
 UPDATE chats
-SET last_read_id = coalesce((
+SET last_message_id = coalesce((
+        SELECT id
+        FROM messages
+        WHERE min(sender_id, receiver_id) = min(user_id, chat_partner_id)
+          AND max(sender_id, receiver_id) = max(user_id, chat_partner_id)
+        ORDER BY id DESC
+        LIMIT 1
+    ), 0),
+    last_read_id = coalesce((
         SELECT id
         FROM (
             SELECT id, row_number() OVER (ORDER BY id DESC) AS place
@@ -205,14 +213,7 @@ SET place = ranked.place
 FROM (
     SELECT user_id, chat_partner_id, row_number() OVER (
         PARTITION BY user_id
-        ORDER BY last_message_date, coalesce((
-            SELECT id
-            FROM messages
-            WHERE min(sender_id, receiver_id) = min(user_id, chat_partner_id)
-              AND max(sender_id, receiver_id) = max(user_id, chat_partner_id)
-            ORDER BY id DESC
-            LIMIT 1
-        ), 0)
+        ORDER BY last_message_date, last_message_id
     ) AS place
     FROM chats
 ) AS ranked

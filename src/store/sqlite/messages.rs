@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use super::chats::read_state;
+use super::chats::{chats_of, read_state};
 use crate::domain::{ClientId, Message, MessageId, Timestamp, UserId};
-use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply};
+use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply, Synced};
 
 const ADD: &str = "
 INSERT INTO messages (sender_id, receiver_id, message, timestamp, client_id)
@@ -22,6 +22,7 @@ WHERE sender_id = ?1 AND client_id = ?2";
 const TOUCH_SENDERS_CHAT: &str = "
 UPDATE chats
 SET last_message_date = ?3,
+    last_message_id = ?4,
     place = (
         SELECT place + (chat_partner_id <> ?2)
         FROM chats
@@ -35,6 +36,7 @@ RETURNING new_message_count";
 const COUNT_AS_NEW: &str = "
 UPDATE chats
 SET last_message_date = ?3,
+    last_message_id = ?4,
     new_message_count = new_message_count + 1,
     place = (
         SELECT place + (chat_partner_id <> ?2)
@@ -49,9 +51,11 @@ RETURNING new_message_count";
 // The message that opens a chat is the only new one in it: none can have been sent to a side
 // without a chat before.
 const OPEN_RECEIVERS_CHAT: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count, place)
+INSERT INTO chats (
+    user_id, chat_partner_id, last_message_date, last_message_id, new_message_count, place
+)
 VALUES (
-    ?1, ?2, ?3, 1,
+    ?1, ?2, ?3, ?4, 1,
     coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
 )
 RETURNING new_message_count";
@@ -82,6 +86,20 @@ WHERE min(sender_id, receiver_id) = min(?1, ?2)
 ORDER BY id DESC
 LIMIT ?4 OFFSET ?5";
 
+const CHATS_WITH_LATER: &str = "
+SELECT chat_partner_id
+FROM chats
+WHERE user_id = ?1 AND last_message_id > ?2";
+
+const LATER: &str = "
+SELECT id, sender_id, receiver_id, message, timestamp
+FROM messages
+WHERE min(sender_id, receiver_id) = min(?1, ?2)
+  AND max(sender_id, receiver_id) = max(?1, ?2)
+  AND id > ?3 AND id < ?4
+ORDER BY id
+LIMIT ?5";
+
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[
@@ -93,6 +111,8 @@ pub(super) const QUERIES: &[&str] = &[
     FIRST_NEW,
     COUNT_SINCE,
     PAGE,
+    CHATS_WITH_LATER,
+    LATER,
 ];
 
 impl MessageStore for SqliteStore {
@@ -138,6 +158,48 @@ impl MessageStore for SqliteStore {
             page(connection, user, partner, older, limit).map(Some)
         })
     }
+
+    fn sync(&self, user: UserId, since: MessageId, limit: u32, chats: u32) -> Reply<Synced> {
+        self.read(move |connection| {
+            // One snapshot, so that the counts belong to the messages.
+            let snapshot = connection.unchecked_transaction()?;
+            // One more than asked for tells whether there are more.
+            let asked = usize::try_from(limit).unwrap_or(usize::MAX);
+            let mut messages = later(&snapshot, user, since, asked.saturating_add(1))?;
+            let more = messages.len() > asked;
+            messages.truncate(asked);
+            Ok(Synced { messages, more, chats: chats_of(&snapshot, user, chats)? })
+        })
+    }
+}
+
+/// The oldest `limit` messages after `since` over all chats of `user`, oldest first.
+fn later(
+    connection: &Connection,
+    user: UserId,
+    since: MessageId,
+    limit: usize,
+) -> rusqlite::Result<Vec<Message>> {
+    let partners: Vec<i64> = connection
+        .prepare_cached(CHATS_WITH_LATER)?
+        .query_map([user.0, since.0], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut query = connection.prepare_cached(LATER)?;
+    let mut found: Vec<Message> = Vec::new();
+    for partner in partners {
+        // Once the page is full, only what is older than its last message can get into it.
+        let bound = if found.len() == limit { found[limit - 1].id.0 } else { i64::MAX };
+        let rows = query.query_map(
+            params![user.0, partner, since.0, bound, i64::try_from(limit).unwrap_or(i64::MAX)],
+            message,
+        )?;
+        for row in rows {
+            found.push(row?);
+        }
+        found.sort_unstable_by_key(|message| message.id);
+        found.truncate(limit);
+    }
+    Ok(found)
 }
 
 fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<Added>> {
@@ -165,7 +227,7 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
     let touch = |sql: &str, owner: UserId, partner: UserId| {
         connection
             .prepare_cached(sql)?
-            .query_row(params![owner.0, partner.0, message.at.as_str()], |row| row.get(0))
+            .query_row(params![owner.0, partner.0, message.at.as_str(), id], |row| row.get(0))
             .optional()
     };
     let mut added = Added {
