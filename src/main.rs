@@ -22,6 +22,8 @@ use visavis::service::Accounts;
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
+/// The signal of a write beyond the limit on file sizes, on Linux.
+const SIGXFSZ: i32 = 25;
 /// How often expired sessions are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -77,6 +79,8 @@ async fn serve_until_stopped(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let app = App::new(config, &store, &clock).context("a template is wrong")?;
     tokio::spawn(sweep(app.services.accounts));
+    // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
+    let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {

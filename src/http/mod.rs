@@ -12,16 +12,19 @@ mod session;
 mod view;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::error::Refusal;
 use self::session::{Backend, Sessions};
@@ -31,6 +34,15 @@ use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
 const COOKIE: &str = "visavis_session";
+
+/// How long a client may pause within the body of a request.
+const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long a request to a page may take, its body included; a login may have to wait for its turn.
+const REQUEST_MAX: Duration = Duration::from_secs(30);
+/// How long a client may take to hand over packets by long-polling.
+const PACKETS_MAX: Duration = Duration::from_secs(10);
+/// The largest form or search, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Everything that the handlers share.
 #[derive(Clone)]
@@ -77,6 +89,9 @@ fn pages(site: &Site) -> Router<Site> {
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
         .layer(from_fn_with_state(site.clone(), error::apologize))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
 }
 
 /// The sockets keep away from the session layers: a poll is known by its id, and a socket's
@@ -84,8 +99,18 @@ fn pages(site: &Site) -> Router<Site> {
 fn checked(site: &Site, sockets: Router) -> Router<Site> {
     sockets
         .layer(from_fn(session::read_handshake))
+        .layer(from_fn(hand_over_in_time))
         .layer(from_fn_with_state(site.clone(), origin::same_origin))
         .with_state(())
+}
+
+/// A poll waits for packets as long as it takes; handing packets over takes no time.
+async fn hand_over_in_time(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let answer = tokio::time::timeout(PACKETS_MAX, next.run(request)).await;
+    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 fn no_store(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -34,6 +34,8 @@ const PACKET_BYTES_MAX: usize = 1_000_000;
 /// How many packets may wait for a socket before it counts as not keeping up: a client that sends
 /// hundreds of messages at once is owed as many acknowledgements.
 const OUTGOING_PACKETS_MAX: usize = 2048;
+/// How many sockets one user may have: a generous number of tabs and devices.
+const SOCKETS_A_USER_MAX: usize = 64;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -89,6 +91,11 @@ impl Realtime {
             Refused::Unavailable
         })?;
         let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);
+        if self.presence.of(user.id).len() >= SOCKETS_A_USER_MAX {
+            let id = user.id;
+            tracing::warn!(user.id = %id, "user {id} has {SOCKETS_A_USER_MAX} sockets; refused one more");
+            return Err(Refused::TooMany);
+        }
         let seat = Arc::new(Seat::new(socket.clone(), user, session));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
@@ -172,6 +179,8 @@ fn close(socket: SocketRef) {
 enum Refused {
     #[error("not logged in")]
     NotLoggedIn,
+    #[error("too many open connections; close some tabs")]
+    TooMany,
     #[error("Something went wrong :(")]
     Unavailable,
 }

@@ -38,6 +38,13 @@ export class Server {
     return join(this.dir, "messenger.db");
   }
 
+  /** The id of the running process. */
+  get pid() {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error("the server is not running");
+    return pid;
+  }
+
   /** Everything that the program has printed. */
   get log() {
     return this.#log;

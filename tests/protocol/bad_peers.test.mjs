@@ -1,0 +1,123 @@
+// Peers that stall are cut off, and nobody else notices.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { after, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { newcomers, partners } from "../support/client.mjs";
+import { startServer } from "../support/server.mjs";
+
+const server = await startServer();
+after(() => server.remove());
+
+const port = Number(new URL(server.url).port);
+
+/** Opens a connection and says `words`; the caller reads, or does not. @param {string} words */
+async function peer(words) {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {}); // being cut off is what is asked for
+  await once(socket, "connect");
+  socket.write(words);
+  return socket;
+}
+
+/** Whether the server's side of a connection still exists, by the kernel's table. @param {number} remote */
+async function isOpen(remote) {
+  const hex = (/** @type {number} */ number) => number.toString(16).toUpperCase().padStart(4, "0");
+  const table = await readFile("/proc/net/tcp", "utf8");
+  const established = "01";
+  return table.split("\n").some((line) => {
+    const [, local, peer, state] = line.trim().split(/\s+/);
+    return local?.endsWith(`:${hex(port)}`) && peer?.endsWith(`:${hex(remote)}`) && state === established;
+  });
+}
+
+/** Resolves when the server has given a connection up. @param {number} remote @param {string} what */
+async function cut(remote, what) {
+  // The kernel tells nobody when an entry of its table goes, so the table is read again and again.
+  for (let tries = 0; tries < 250; tries += 1) {
+    if (!(await isOpen(remote))) return;
+    await pause(200);
+  }
+  assert.fail(`${what} was not cut off in 50 s`);
+}
+
+// Most of the time is spent waiting for a limit to be reached: together, not one after the other.
+describe("a peer that stalls", { concurrency: true }, () => {
+  for (const [what, words] of /** @type {const} */ ([
+    ["half a head", "GET /login HTTP/1.1\r\nHost: x\r\n"],
+    ["silence", ""],
+    ["half a form", "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nuser"],
+  ])) {
+    test(`a peer that sends ${what} is cut off`, { timeout: 60_000 }, async () => {
+      const socket = await peer(words);
+      await cut(Number(socket.localPort), what);
+      socket.destroy();
+    });
+  }
+
+  test("half a packet by polling is cut off", { timeout: 60_000 }, async () => {
+    const opened = await (await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`)).text();
+    const { sid } = JSON.parse(opened.slice(1));
+    const head = `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n4`;
+    const socket = await peer(head);
+    await cut(Number(socket.localPort), "half a packet");
+    socket.destroy();
+  });
+
+  test("a socket that reads nothing is cut off while its user's other sockets are served", { timeout: 90_000 }, async () => {
+    const { ann, ben } = await partners(server);
+    const words = [
+      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+      "Host: x",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      `Cookie: ${ben.cookie}`,
+    ];
+    const stalled = await peer(`${words.join("\r\n")}\r\n\r\n`);
+    await once(stalled, "data");
+    // A masked text frame "40": joins the namespace.
+    stalled.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
+    await once(stalled, "data");
+    const benTab = await ben.connect();
+    await benTab.join(ann);
+    const joins = `42${JSON.stringify(["join_chat", { chat_partner_id: ann.id }])}`;
+    stalled.write(Buffer.concat([Buffer.from([0x81, 0x80 | joins.length, 0, 0, 0, 0]), Buffer.from(joins)]));
+    stalled.pause();
+    const annTab = await ann.connect();
+    const long = "x".repeat(10_000);
+    const gone = cut(Number(stalled.localPort), "the socket that reads nothing");
+    // More than the buffers between the two hold, so that the server has to wait for the reader.
+    for (let round = 0; round < 20; round += 1) {
+      const acks = await annTab.sendAll(ben, Array.from({ length: 50 }, () => long));
+      const last = acks.at(-1);
+      await benTab.receives("message_received_from_current_chat", ({ id }) => id === last?.id);
+    }
+    await gone;
+    stalled.destroy();
+    assert.equal((await annTab.send(ben, "still here?")).failure, undefined);
+  });
+
+  test("a user's sockets are bounded, and a closed one makes room", { timeout: 60_000 }, async () => {
+    const [ann] = await newcomers(server, "ann");
+    const tabs = [];
+    for (let number = 0; number < 64; number += 1) tabs.push(await ann.connect());
+    await assert.rejects(ann.connect(), { message: "too many open connections; close some tabs" });
+    tabs[0]?.close();
+    // The server hears of it a moment later.
+    for (let tries = 0; ; tries += 1) {
+      try {
+        await ann.connect();
+        break;
+      } catch (error) {
+        if (tries === 100) throw error;
+        await pause(50);
+      }
+    }
+  });
+});
