@@ -6,6 +6,8 @@ mod support;
 
 mod accounts;
 mod conversion;
+mod faults;
+mod model;
 mod pages;
 mod startup;
 mod store_contract;
