@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use socketioxide::extract::AckSender;
 
+use super::messages::emit;
 use super::payload::{
     CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined, Sync, Synced, SyncedChat,
 };
@@ -25,12 +26,14 @@ pub fn join_chat(
     };
     let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
     // At once, in the order of the socket's packets: what arrives from now on is held.
-    seat.view.lock().unwrap_or_else(PoisonError::into_inner).join(seat, partner, attempt);
+    let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
+    emit(seat, view.join(seat.user.id, partner, attempt));
+    drop(view);
     let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
     tokio::spawn(async move {
         let newest = realtime.services.chats.newest(seat.user.id, partner).await;
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.joined(&seat, attempt, || match newest {
+        let through = match newest {
             Ok(newest) => {
                 let joined = Joined { last_read_id: newest.read.last_read_id };
                 let count = newest.read.new_message_count;
@@ -41,7 +44,8 @@ pub fn join_chat(
                 refuse(&seat, ack, &error);
                 None
             }
-        });
+        };
+        emit(&seat, view.joined(seat.user.id, attempt, through));
     });
 }
 

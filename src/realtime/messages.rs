@@ -4,11 +4,11 @@ use std::sync::{Arc, PoisonError};
 
 use socketioxide::extract::AckSender;
 
-use super::Realtime;
-use super::payload::{MessageSent, Sent};
+use super::payload::{FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere};
 use super::presence::Seat;
 use super::reply::refuse;
-use super::view::Delivery;
+use super::view::{Delivery, Showing, Shown};
+use super::{Realtime, events};
 use crate::domain::Error;
 use crate::service::SendMessage;
 
@@ -74,7 +74,38 @@ fn deliver(realtime: &Realtime, from: &Seat, delivery: &Arc<Delivery>) {
     };
     for seat in receivers.into_iter().chain(realtime.presence.others(from.user.id, from.socket.id))
     {
+        // Locked until it is sent: what a join sends must not come in between.
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-        view.show(&seat, Arc::clone(delivery));
+        let showing = view.show(seat.user.id, Arc::clone(delivery));
+        emit(&seat, showing);
+    }
+}
+
+/// Sends messages to a socket, each as the event that was found for it.
+pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
+    for (shown, delivery) in showings {
+        let Delivery { id, sender, text, timestamp, .. } = &*delivery;
+        let (id, new_message_count) = (*id, delivery.receiver_new_message_count);
+        match shown {
+            Shown::FromCurrentChat => seat.emit(
+                events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT,
+                &FromCurrentChat { message: text, timestamp, id, new_message_count },
+            ),
+            Shown::FromAnotherChat => seat.emit(
+                events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
+                &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
+            ),
+            Shown::NewUser => {
+                let username = &sender.username;
+                let payload =
+                    NewUser { username, id: sender.id, message_id: id, new_message_count };
+                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload);
+            }
+            Shown::SentElsewhere => {
+                let chat_partner_id = delivery.receiver;
+                let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
+                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload);
+            }
+        }
     }
 }
