@@ -62,7 +62,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
 
 async fn serve_until_stopped(config: &Config, store: Arc<dyn Store>) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let app = App::new(config, &store, &clock).context("a template is wrong")?;
+    let app = App::new(config, &store, &clock)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;

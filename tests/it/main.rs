@@ -9,4 +9,5 @@ mod conversion;
 mod pages;
 mod startup;
 mod store_contract;
+mod rendering;
 mod tidy;
