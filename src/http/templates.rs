@@ -130,34 +130,39 @@ pub fn context_of(session: &Value, asked: Asked, known: Value) -> Value {
 }
 
 /// The sources in a folder by name, as in `mail/hello.html`, or why one cannot be read.
-type Sources = BTreeMap<String, Result<String, String>>;
+type Sources = BTreeMap<String, Result<String, Unreadable>>;
 
 fn environment_over(sources: Sources) -> Environment<'static> {
     let mut environment = jinja::environment();
     let sources = Arc::new(sources);
     environment.set_loader(move |name| match sources.get(name) {
         Some(Ok(source)) => Ok(Some(source.clone())),
-        Some(Err(reason)) => Err(unreadable(name, reason)),
+        Some(Err(unreadable)) => {
+            let error = Error::new(ErrorKind::InvalidOperation, "a template cannot be read");
+            Err(error.with_source(unreadable.clone()))
+        }
         None => Ok(embedded_source(name)),
     });
     environment
 }
 
-fn unreadable(name: &str, reason: &str) -> Error {
-    Error::new(ErrorKind::TemplateNotFound, format!("'{name}' cannot be read: {reason}"))
-}
+/// A file that is no template: with its path, line and reason.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct Unreadable(String);
 
 fn sources(folder: &Path) -> Sources {
     let names = list(folder).unwrap_or_default();
     let read = |name: &String| {
-        let bytes = fs::read(folder.join(name)).map_err(|error| error.to_string())?;
+        let path = folder.join(name);
+        let bytes = fs::read(&path)
+            .map_err(|error| Unreadable(format!("{}:1: {error}", path.display())))?;
         // Jinja2 makes every end of a line the same.
-        let text =
-            String::from_utf8(bytes).map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
-        text.map_err(|error| {
+        let text = String::from_utf8(bytes);
+        text.map(|text| text.replace("\r\n", "\n").replace('\r', "\n")).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = String::from_utf8_lossy(before).matches('\n').count();
-            format!("line {} is not UTF-8", line + 1)
+            let line = 1 + String::from_utf8_lossy(before).matches('\n').count();
+            Unreadable(format!("{}:{line}: this is not UTF-8", path.display()))
         })
     };
     names.into_iter().map(|name| (name.clone(), read(&name))).collect()
@@ -197,6 +202,9 @@ fn explain(folder: &Path, error: &Error) -> String {
     let mut innermost = error;
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(unreadable) = error.downcast_ref::<Unreadable>() {
+            return unreadable.to_string();
+        }
         if let Some(error) = error.downcast_ref::<Error>() {
             innermost = error;
         }

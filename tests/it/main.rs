@@ -6,8 +6,10 @@ mod support;
 
 mod accounts;
 mod conversion;
+mod deployment;
 mod pages;
 mod startup;
+mod static_files;
 mod store_contract;
 mod rendering;
 mod tidy;
