@@ -9,7 +9,7 @@ use socketioxide::SocketIo;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, Site, Views};
+use crate::http::{self, Site, Unready};
 use crate::realtime::Realtime;
 use crate::service::{Passwords, Services};
 use crate::store::Store;
@@ -26,20 +26,15 @@ impl App {
     /// Must run inside a tokio runtime.
     ///
     /// # Errors
-    /// A template that cannot be parsed.
+    /// A folder of templates or static files that is not there.
     pub fn new(
         config: &Config,
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Self, minijinja::Error> {
+    ) -> Result<Self, Unready> {
         let services = Services::new(store, clock, Passwords::new(config.bcrypt_cost));
         let (sockets, io, realtime) = Realtime::start(services.clone());
-        let site = Site {
-            services: services.clone(),
-            views: Arc::new(Views::new()?),
-            live: realtime,
-            public_url: config.public_url.clone(),
-        };
+        let site = Site::new(config, services.clone(), realtime)?;
         // The layer takes every request for this path before the route does.
         let sockets =
             Router::new().route("/socket.io/", any(async || StatusCode::NOT_FOUND)).layer(sockets);

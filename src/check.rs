@@ -3,12 +3,14 @@
 use std::net::TcpListener;
 
 use visavis::config::Config;
-use visavis::http::Views;
+use visavis::http::check_templates;
 use visavis::store::sqlite::{Inspection, SqliteStore};
 
 /// Prints a line for each thing looked at; false when something is wrong.
 pub fn run(config: &Config) -> bool {
-    let findings = [listen(config), database(config), templates(config), public_url(config)];
+    let mut findings = vec![listen(config), database(config), public_url(config)];
+    findings.extend(templates(config));
+    findings.push(static_files(config));
     for finding in &findings {
         match finding {
             Ok(line) => println!("ok     {line}"),
@@ -39,8 +41,29 @@ fn database(config: &Config) -> Finding {
     }
 }
 
-fn templates(_: &Config) -> Finding {
-    Views::new().map(|_| "every template parses".to_owned()).map_err(|error| format!("{error:#}"))
+/// The program's own templates are tested when it is built; a deployment's are not.
+fn templates(config: &Config) -> Vec<Finding> {
+    let Some(folder) = &config.templates else {
+        return vec![Ok("pages are drawn from the templates in the program".to_owned())];
+    };
+    if !folder.is_dir() {
+        return vec![Err(format!("--templates {}: there is no such folder", folder.display()))];
+    }
+    let problems = check_templates(folder);
+    if problems.is_empty() {
+        return vec![Ok(format!("the templates in {} can be drawn", folder.display()))];
+    }
+    problems.into_iter().map(Err).collect()
+}
+
+fn static_files(config: &Config) -> Finding {
+    match &config.static_files {
+        None => Ok("static files are those in the program".to_owned()),
+        Some(folder) if folder.is_dir() => {
+            Ok(format!("static files come from {} first", folder.display()))
+        }
+        Some(folder) => Err(format!("--static {}: there is no such folder", folder.display())),
+    }
 }
 
 #[expect(

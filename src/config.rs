@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use hyper::Uri;
 
@@ -47,6 +48,29 @@ pub struct Config {
     #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_origin)]
     pub public_url: Option<Origin>,
 
+    /// A folder of Jinja templates that come before the embedded ones, file by file
+    #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+
+    /// A folder of static files that come before the embedded ones, file by file
+    #[arg(long = "static", global = true, env = "VISAVIS_STATIC", value_name = "DIR")]
+    pub static_files: Option<PathBuf>,
+
+    /// Read the templates again for each page, for whoever is writing them
+    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = FalseyValueParser::new())]
+    pub reload_templates: bool,
+
+    /// Whether pages may load and run only what comes from this server; auto means on, but off
+    /// with --templates or --static, whose pages may load from elsewhere
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_CONTENT_SECURITY_POLICY",
+        default_value = "auto",
+        value_name = "MODE"
+    )]
+    pub content_security_policy: ContentPolicy,
+
     /// The cost of a password hash; each step doubles the time that a guess takes
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
           value_parser = clap::value_parser!(u32).range(4..=31))]
@@ -68,6 +92,26 @@ pub enum Command {
     Health,
     /// Tell what would be wrong at the start, one line each; exit code 0 when nothing is
     Check,
+}
+
+impl Config {
+    /// Whether pages say that browsers may load and run only what comes from this server.
+    #[must_use]
+    pub fn has_content_policy(&self) -> bool {
+        match self.content_security_policy {
+            ContentPolicy::On => true,
+            ContentPolicy::Off => false,
+            ContentPolicy::Auto => self.templates.is_none() && self.static_files.is_none(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ContentPolicy {
+    /// On, unless there are --templates or --static
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod health;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +78,7 @@ async fn serve_until_stopped(
     store: Arc<dyn Store>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let app = App::new(config, &store, &clock).context("a template is wrong")?;
+    let app = App::new(config, &store, &clock)?;
     tokio::spawn(sweep(app.services.accounts));
     // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
     let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
@@ -109,10 +110,28 @@ async fn say_what_is_served(
         totals.users,
         totals.messages
     );
-    let public = config.public_url.as_ref().map(|url| format!("browsers use {}", url.as_str()));
-    let overrides = public.unwrap_or_else(|| "pages and static files are its own".to_owned());
+    let overrides = overrides(config);
     tracing::info!("{overrides}");
     Ok(())
+}
+
+/// What is not as the program brings it.
+fn overrides(config: &Config) -> String {
+    let folder = |what: &str, path: Option<&PathBuf>| {
+        path.map(|path| format!("{what} from {}", path.display()))
+    };
+    let found: Vec<String> = [
+        folder("templates", config.templates.as_ref()),
+        folder("static files", config.static_files.as_ref()),
+        config.public_url.as_ref().map(|url| format!("{} as its public URL", url.as_str())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if found.is_empty() {
+        return "pages and static files are its own".to_owned();
+    }
+    format!("it uses {}", found.join(", "))
 }
 
 /// Forgets expired sessions now and then.

@@ -1,13 +1,21 @@
-//! The static files that are embedded in the program: ours, and what came from npm.
+//! The static files: those of a deployment's folder before the ones that are embedded in the
+//! program, file by file. Ranges, `HEAD` and revalidation are tower-http's.
 
 use std::borrow::Cow;
+use std::io::{self, Cursor, ErrorKind};
+use std::path::{Component, Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::Path;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use rust_embed::RustEmbed;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use rust_embed::{EmbeddedFile, RustEmbed};
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, File, Metadata, TokioBackend, TokioFile};
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -19,26 +27,172 @@ struct Own;
 struct Vendor;
 
 /// Answers for the paths below `/static/`.
-pub fn service() -> Router {
-    Router::new().route("/{*path}", get(file)).fallback(async || StatusCode::NOT_FOUND)
+pub fn service(folder: Option<PathBuf>) -> Router {
+    let files =
+        ServeDir::with_backend("", Overlay { folder }).append_index_html_on_directories(false);
+    Router::new().fallback_service(files).layer(map_response(name_charset))
 }
 
-async fn file(Path(path): Path<String>) -> Response {
-    let Some(file) = Own::get(&path).or_else(|| Vendor::get(&path)) else {
-        return (StatusCode::NOT_FOUND, "there is no such file\n").into_response();
-    };
-    let data = match file.data {
-        Cow::Borrowed(bytes) => bytes.into_response(),
-        Cow::Owned(bytes) => bytes.into_response(),
-    };
-    ([(header::CONTENT_TYPE, content_type(&path))], data).into_response()
+/// Text is UTF-8, as Flask says of it.
+async fn name_charset(mut response: Response) -> Response {
+    let named = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    if let Some(kind) = named.filter(|kind| kind.starts_with("text/") && !kind.contains(';')) {
+        let kind = format!("{kind}; charset=utf-8");
+        if let Ok(kind) = HeaderValue::from_str(&kind) {
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        }
+    }
+    response
 }
 
-/// The type by the name's ending; text is UTF-8.
-fn content_type(path: &str) -> String {
-    let guessed = mime_guess::from_path(path).first_or_octet_stream();
-    match guessed.type_().as_str() {
-        "text" => format!("{guessed}; charset=utf-8"),
-        _ => guessed.to_string(),
+/// The two places where a file may lie.
+#[derive(Debug, Clone)]
+struct Overlay {
+    folder: Option<PathBuf>,
+}
+
+impl Overlay {
+    /// The file on disk of that name, unless it lies (or a link leads) outside the folder.
+    async fn on_disk(&self, name: &Path) -> Option<PathBuf> {
+        let folder = self.folder.as_ref()?;
+        let folder = tokio::fs::canonicalize(folder).await.ok()?;
+        let file = tokio::fs::canonicalize(folder.join(name)).await.ok()?;
+        let metadata = tokio::fs::metadata(&file).await.ok()?;
+        // A pipe or a device would keep whoever opens it waiting.
+        (file.starts_with(&folder) && metadata.is_file()).then_some(file)
+    }
+}
+
+/// The name that a request means, unless no file of ours can have it.
+fn name_of(path: &Path) -> io::Result<&Path> {
+    let name = path.strip_prefix(".").unwrap_or(path);
+    let plain = name.components().all(|component| match component {
+        Component::Normal(part) => part.to_str().is_some_and(|part| {
+            !part.starts_with('.') && !part.contains(|odd: char| odd == '\\' || odd.is_control())
+        }),
+        _ => false,
+    });
+    if plain { Ok(name) } else { Err(ErrorKind::NotFound.into()) }
+}
+
+fn embedded(name: &Path) -> io::Result<EmbeddedFile> {
+    let name = name.to_str().ok_or(ErrorKind::NotFound)?;
+    Own::get(name).or_else(|| Vendor::get(name)).ok_or_else(|| ErrorKind::NotFound.into())
+}
+
+type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+impl Backend for Overlay {
+    type File = StaticFile;
+    type Metadata = FileMetadata;
+    type OpenFuture = Later<'static, StaticFile>;
+    type MetadataFuture = Later<'static, FileMetadata>;
+
+    fn open(&self, path: PathBuf) -> Self::OpenFuture {
+        let overlay = self.clone();
+        Box::pin(async move {
+            let name = name_of(&path)?;
+            if let Some(file) = overlay.on_disk(name).await {
+                return TokioBackend.open(file).await.map(StaticFile::OnDisk);
+            }
+            let file = embedded(name)?;
+            let metadata = FileMetadata::of(&file);
+            Ok(StaticFile::Embedded(Cursor::new(file.data), metadata))
+        })
+    }
+
+    fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
+        let overlay = self.clone();
+        Box::pin(async move {
+            let name = name_of(&path)?;
+            if let Some(file) = overlay.on_disk(name).await {
+                return TokioBackend.metadata(file).await.map(|found| FileMetadata::from(&found));
+            }
+            Ok(FileMetadata::of(&embedded(name)?))
+        })
+    }
+}
+
+enum StaticFile {
+    OnDisk(TokioFile),
+    Embedded(Cursor<Cow<'static, [u8]>>, FileMetadata),
+}
+
+impl File for StaticFile {
+    type Metadata = FileMetadata;
+    type MetadataFuture<'a> = Later<'a, FileMetadata>;
+
+    fn metadata(&self) -> Self::MetadataFuture<'_> {
+        Box::pin(async move {
+            match self {
+                Self::OnDisk(file) => file.metadata().await.map(|found| FileMetadata::from(&found)),
+                Self::Embedded(_, metadata) => Ok(*metadata),
+            }
+        })
+    }
+}
+
+impl AsyncRead for StaticFile {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::OnDisk(file) => Pin::new(file).poll_read(context, buffer),
+            Self::Embedded(bytes, _) => Pin::new(bytes).poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncSeek for StaticFile {
+    fn start_seek(self: Pin<&mut Self>, position: io::SeekFrom) -> io::Result<()> {
+        match self.get_mut() {
+            Self::OnDisk(file) => Pin::new(file).start_seek(position),
+            Self::Embedded(bytes, _) => Pin::new(bytes).start_seek(position),
+        }
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        match self.get_mut() {
+            Self::OnDisk(file) => Pin::new(file).poll_complete(context),
+            Self::Embedded(bytes, _) => Pin::new(bytes).poll_complete(context),
+        }
+    }
+}
+
+/// Of these the `ETag` is made.
+#[derive(Clone, Copy)]
+struct FileMetadata {
+    bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl FileMetadata {
+    fn of(file: &EmbeddedFile) -> Self {
+        let modified = file.metadata.last_modified();
+        let modified =
+            modified.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        Self { bytes: file.data.len() as u64, modified }
+    }
+}
+
+impl From<&std::fs::Metadata> for FileMetadata {
+    fn from(metadata: &std::fs::Metadata) -> Self {
+        Self { bytes: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+impl Metadata for FileMetadata {
+    fn is_dir(&self) -> bool {
+        false
+    }
+
+    fn modified(&self) -> io::Result<SystemTime> {
+        self.modified.ok_or_else(|| ErrorKind::Unsupported.into())
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::error::Refusal;
 use super::form::Form;
 use super::session::{self, AuthSession};
-use super::view::Visitor;
+use super::view::Visit;
 use super::{Site, redirect};
 use crate::domain::Error;
 use crate::service::{Login, Registration};
@@ -28,8 +28,8 @@ pub struct LoginForm {
     password: String,
 }
 
-pub async fn register_page(State(site): State<Site>, auth: AuthSession) -> Response {
-    site.views.page("register.html", &Visitor::of(Some(&auth)), json!({}))
+pub async fn register_page(State(site): State<Site>, visit: Visit) -> Response {
+    site.views.page("register.html", &visit, json!({}))
 }
 
 pub async fn register(
@@ -44,10 +44,11 @@ pub async fn register(
 
 pub async fn login_page(
     State(site): State<Site>,
+    visit: Visit,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
     end_session(&site, &mut auth).await?;
-    Ok(site.views.page("login.html", &Visitor::default(), json!({})))
+    Ok(site.views.page("login.html", &visit.without_session(), json!({})))
 }
 
 pub async fn log_in(

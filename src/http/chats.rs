@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::error::Refusal;
 use super::form::Form;
 use super::session::SignedIn;
+use super::view::Visit;
 use super::{Site, redirect};
 use crate::domain::{Chat, Error, UserId};
 
@@ -26,6 +26,11 @@ struct Row {
     new_message_count: i64,
 }
 
+#[derive(Serialize)]
+struct Page {
+    chats: Vec<Row>,
+}
+
 impl From<Chat> for Row {
     fn from(chat: Chat) -> Self {
         Self {
@@ -36,10 +41,14 @@ impl From<Chat> for Row {
     }
 }
 
-pub async fn list(State(site): State<Site>, SignedIn(user): SignedIn) -> Result<Response, Refusal> {
+pub async fn list(
+    State(site): State<Site>,
+    SignedIn(user): SignedIn,
+    visit: Visit,
+) -> Result<Response, Refusal> {
     let chats = site.services.chats.list(user.id).await?;
     let chats: Vec<Row> = chats.into_iter().map(Row::from).collect();
-    Ok(site.views.page("chats.html", &(&user).into(), json!({ "chats": chats })))
+    Ok(site.views.page("chats.html", &visit, Page { chats }))
 }
 
 pub async fn add(

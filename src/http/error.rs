@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Site;
 use super::session::AuthSession;
-use super::view::Visitor;
+use super::view::Visit;
 use crate::domain::Error;
 
 /// Something that was not done, as a status and a sentence.
@@ -73,12 +73,14 @@ impl IntoResponse for Refusal {
 
 /// Draws the apology page for every [`Refusal`] that comes out of the handlers.
 pub async fn apologize(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let (visit, request) = Visit::of(request, &site);
     let auth = request.extensions().get::<AuthSession>().cloned();
     let response = next.run(request).await;
     let Some(refusal) = response.extensions().get::<Refusal>().cloned() else {
         return response;
     };
-    let visitor = Visitor::of(auth.as_ref());
-    let page = site.views.page("apology.html", &visitor, json!({ "message": refusal.sentence }));
-    (refusal.status, page).into_response()
+    // A wrong password was typed after the session had been ended.
+    let ended = auth.is_none_or(|auth| auth.session.id().is_none());
+    let visit = if ended { visit.without_session() } else { visit };
+    site.views.apology(&visit, refusal.status, &refusal.sentence)
 }

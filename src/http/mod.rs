@@ -6,11 +6,14 @@ mod auth;
 mod chats;
 mod error;
 mod form;
+mod jinja;
 mod origin;
 mod people;
 mod session;
+mod templates;
 mod view;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,13 +26,15 @@ use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
+use tower::util::option_layer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::error::Refusal;
 use self::session::{Backend, Sessions};
+pub use self::templates::check as check_templates;
 pub use self::view::Views;
-use crate::config::Origin;
+use crate::config::{Config, Origin};
 use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
@@ -44,6 +49,20 @@ const PACKETS_MAX: Duration = Duration::from_secs(10);
 /// The largest form or search, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// What our own pages may do: load what comes from this server, and nothing else. `'self'` covers
+/// the WebSocket of the page's own host.
+const CONTENT_POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Why the pages cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    #[error("an embedded template is wrong: {0}")]
+    Template(#[from] minijinja::Error),
+    #[error("{flag} {path}: there is no such folder")]
+    Folder { flag: &'static str, path: PathBuf },
+}
+
 /// Everything that the handlers share.
 #[derive(Clone)]
 pub struct Site {
@@ -52,18 +71,46 @@ pub struct Site {
     pub live: Arc<dyn Live>,
     /// The origin that browsers use, where it is not the one that they ask this server for.
     pub public_url: Option<Origin>,
+    /// A deployment's own static files.
+    pub static_files: Option<PathBuf>,
+    /// Whether pages carry [`CONTENT_POLICY`].
+    pub content_policy: bool,
+}
+
+impl Site {
+    /// # Errors
+    /// A folder that is not there, or an embedded template that cannot be parsed.
+    pub fn new(config: &Config, services: Services, live: Arc<dyn Live>) -> Result<Self, Unready> {
+        let static_files = config.static_files.clone();
+        if let Some(path) = static_files.as_ref().filter(|path| !path.is_dir()) {
+            return Err(Unready::Folder { flag: "--static", path: path.clone() });
+        }
+        Ok(Self {
+            services,
+            views: Arc::new(Views::new(config)?),
+            live,
+            public_url: config.public_url.clone(),
+            static_files,
+            content_policy: config.has_content_policy(),
+        })
+    }
 }
 
 /// The whole site: pages, static files, and `sockets` (what answers under `/socket.io/`) behind its
 /// checks.
 pub fn router(site: Site, sockets: Router) -> Router {
+    let policy =
+        site.content_policy.then(|| always(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY));
     pages(&site)
-        .nest_service("/static", assets::service())
+        .nest_service("/static", assets::service(site.static_files.clone()))
         .merge(checked(&site, sockets))
         // Outermost, so that every answer has them, whoever gave it.
-        .layer(no_store(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"))
-        .layer(no_store(header::PRAGMA, "no-cache"))
-        .layer(no_store(header::EXPIRES, "0"))
+        .layer(option_layer(policy))
+        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(always(header::REFERRER_POLICY, "same-origin"))
+        .layer(always(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"))
+        .layer(always(header::PRAGMA, "no-cache"))
+        .layer(always(header::EXPIRES, "0"))
         .with_state(site)
 }
 
@@ -113,7 +160,7 @@ async fn hand_over_in_time(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
-fn no_store(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+fn always(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Site;
 use super::error::Refusal;
 use super::session::SignedIn;
+use super::view::Visit;
 use crate::domain::Error;
 
 #[derive(Deserialize)]
@@ -17,12 +18,12 @@ pub struct Search {
     username: String,
 }
 
-pub async fn home(State(site): State<Site>, SignedIn(user): SignedIn) -> Response {
-    site.views.page("index.html", &(&user).into(), json!({}))
+pub async fn home(State(site): State<Site>, _: SignedIn, visit: Visit) -> Response {
+    site.views.page("index.html", &visit, json!({}))
 }
 
-pub async fn find_page(State(site): State<Site>, SignedIn(user): SignedIn) -> Response {
-    site.views.page("find.html", &(&user).into(), json!({}))
+pub async fn find_page(State(site): State<Site>, _: SignedIn, visit: Visit) -> Response {
+    site.views.page("find.html", &visit, json!({}))
 }
 
 /// Answers a script: a JSON array of users, or an object that says why not.

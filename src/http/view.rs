@@ -1,33 +1,29 @@
-//! The pages, drawn by minijinja from the templates that are embedded in the program.
+//! The pages: which template is drawn for whom, and what the visitor gets where that fails.
 
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Response};
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
-use rust_embed::RustEmbed;
 use serde::Serialize;
 
+use super::jinja::Asked;
 use super::session::AuthSession;
+use super::templates::{self, Folder};
+use super::{Site, Unready};
+use crate::config::{Config, Origin};
 use crate::domain::{User, UserId};
 
-#[derive(RustEmbed)]
-#[folder = "templates/"]
-struct Templates;
-
 /// What a template sees as `session`: empty when nobody is logged in.
-#[derive(Debug, Default, Serialize)]
-pub struct Visitor {
+#[derive(Debug, Clone, Default, Serialize)]
+struct Visitor {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<UserId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
-}
-
-impl Visitor {
-    pub fn of(auth: Option<&AuthSession>) -> Self {
-        let member = auth.and_then(|auth| auth.user.as_ref());
-        member.map(|member| Self::from(&member.0.user)).unwrap_or_default()
-    }
 }
 
 impl From<&User> for Visitor {
@@ -36,40 +32,99 @@ impl From<&User> for Visitor {
     }
 }
 
-/// The templates, parsed.
+/// Who asked for a page, and how: what every template sees.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    visitor: Visitor,
+    asked: Asked,
+}
+
+impl Visit {
+    fn new(parts: &Parts, public_url: Option<&Origin>) -> Self {
+        let auth = parts.extensions.get::<AuthSession>();
+        let member = auth.and_then(|auth| auth.user.as_ref());
+        let visitor = member.map(|member| Visitor::from(&member.0.user)).unwrap_or_default();
+        Self { visitor, asked: Asked::of(parts, public_url) }
+    }
+
+    /// The visit that `request` is.
+    pub fn of(request: Request, site: &Site) -> (Self, Request) {
+        let (parts, body) = request.into_parts();
+        let visit = Self::new(&parts, site.public_url.as_ref());
+        (visit, Request::from_parts(parts, body))
+    }
+
+    /// The same visit, of nobody who is logged in.
+    pub fn without_session(self) -> Self {
+        Self { visitor: Visitor::default(), ..self }
+    }
+}
+
+impl FromRequestParts<Site> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Infallible> {
+        Ok(Self::new(parts, site.public_url.as_ref()))
+    }
+}
+
+/// The templates, ready to be drawn.
 pub struct Views {
-    environment: Environment<'static>,
+    embedded: Environment<'static>,
+    own: Option<Folder>,
 }
 
 impl Views {
-    /// Parses every template.
+    /// Parses every template. What is wrong with those of a deployment is logged: its pages
+    /// apologize until they are put right, and the others work.
     ///
     /// # Errors
-    /// The first template that cannot be parsed, with its name and line.
-    pub fn new() -> Result<Self, minijinja::Error> {
-        let mut environment = Environment::new();
-        for name in Templates::iter() {
-            let file = Templates::get(&name).map(|file| file.data.into_owned()).unwrap_or_default();
-            let source = String::from_utf8_lossy(&file).into_owned();
-            environment.add_template_owned(name.into_owned(), source)?;
+    /// A folder that is not there, or an embedded template that cannot be parsed.
+    pub fn new(config: &Config) -> Result<Self, Unready> {
+        let embedded = templates::embedded()?;
+        let Some(path) = &config.templates else {
+            return Ok(Self { embedded, own: None });
+        };
+        if !path.is_dir() {
+            return Err(Unready::Folder { flag: "--templates", path: path.clone() });
         }
-        Ok(Self { environment })
+        let own = Folder::new(path, config.reload_templates);
+        for problem in own.problems() {
+            tracing::error!("a template is wrong: {problem}");
+        }
+        Ok(Self { embedded, own: Some(own) })
     }
 
-    /// The page `name`, for `visitor`, with what the handler knows.
-    pub fn page(&self, name: &str, visitor: &Visitor, known: impl Serialize) -> Response {
-        let known = Value::from(Serde(known));
-        let session = Value::from(Serde(visitor));
-        let drawn = self
-            .environment
-            .get_template(name)
-            .and_then(|template| template.render(context! { session, ..known }));
-        match drawn {
+    /// The page `name` with what the handler knows, or an apology.
+    pub fn page(&self, name: &str, visit: &Visit, known: impl Serialize) -> Response {
+        self.draw(name, visit, Value::from(Serde(known)), "Something went wrong :(")
+    }
+
+    /// The page that says why something was not done.
+    pub fn apology(&self, visit: &Visit, status: StatusCode, message: &str) -> Response {
+        let page = self.draw("apology.html", visit, context! { message }, message);
+        if page.status() == StatusCode::OK { (status, page).into_response() } else { page }
+    }
+
+    fn draw(&self, name: &str, visit: &Visit, known: Value, apology: &str) -> Response {
+        let session = Value::from(Serde(&visit.visitor));
+        let context = |known| templates::context_of(&session, visit.asked.clone(), known);
+        let (drawn, explain): (_, &dyn Fn(&minijinja::Error) -> String) = match &self.own {
+            Some(own) => (own.draw(name, &context(known)), &|error| own.explain(error)),
+            None => (templates::draw(&self.embedded, name, &context(known)), &ToString::to_string),
+        };
+        let error = match drawn {
+            Ok(html) => return Html(html).into_response(),
+            Err(error) => error,
+        };
+        let reason = explain(&error);
+        tracing::error!(page = name, "the page {name} cannot be drawn: {reason}");
+        // A deployment's own apology may be what fails: the embedded one is known to work.
+        let context = context(context! { message => apology });
+        let page = match templates::draw(&self.embedded, "apology.html", &context) {
             Ok(html) => Html(html).into_response(),
-            Err(error) => {
-                tracing::error!(%error, "the page {name} cannot be drawn: {error:#}");
-                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong :(\n").into_response()
-            }
-        }
+            Err(_) => format!("{apology}\n").into_response(),
+        };
+        (StatusCode::INTERNAL_SERVER_ERROR, page).into_response()
     }
 }

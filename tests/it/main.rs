@@ -6,9 +6,12 @@ mod support;
 
 mod accounts;
 mod conversion;
+mod deployment;
 mod faults;
 mod model;
 mod pages;
 mod startup;
+mod static_files;
 mod store_contract;
+mod rendering;
 mod tidy;
