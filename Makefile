@@ -1,17 +1,18 @@
 # make run    builds and serves on http://127.0.0.1:5000
 # make test   installs what the tests need, and runs all of them
+# make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
 # make check  format, lints, types
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check test-rust test-protocol test-browser clean
+.PHONY: run test check test-rust test-protocol test-chaos test-browser chaos clean
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-browser
+test: test-rust test-protocol test-chaos test-browser
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -23,6 +24,12 @@ FORCE:
 
 test-protocol: target/debug/visavis
 	node --test tests/protocol/*.test.mjs
+
+test-chaos: target/debug/visavis
+	node --test tests/chaos/*.test.mjs
+
+chaos: target/debug/visavis
+	SECONDS=$(or $(SECONDS),600) node --test tests/chaos/chaos.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)
 	node --test --test-concurrency=1 tests/browser/*.test.mjs

@@ -84,7 +84,8 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error
                 let chats = missed.chats.into_iter();
                 let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
                 let (messages, more) = (missed.messages, missed.more);
-                seat.acknowledge(ack, &Synced { messages, more, chats: chats.collect() });
+                let chats = chats.collect();
+                seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
             }
             Err(error) => refuse(&seat, ack, &error),
         }

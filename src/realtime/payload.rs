@@ -134,6 +134,8 @@ impl Sync {
 /// The acknowledgement of `sync`.
 #[derive(Debug, Serialize)]
 pub struct Synced {
+    /// Whose they are: a cookie may have become somebody else's while the client was away.
+    pub user_id: UserId,
     /// Oldest first.
     pub messages: Vec<Message>,
     /// Ask again, since the last of these.

@@ -3,25 +3,16 @@
 import { paintAvatar } from "./avatar.js";
 import { draw, find } from "./template.js";
 
+/** @import { ReadState, SyncedChat } from "./events.js" */
+
 /**
  * @typedef {object} Chat
  * @property {number} id the partner's
  * @property {string} username
  * @property {number} newMessageCount
+ * @property {number} movedAt the version of the list in which it came to the top
+ * @property {number} lastReadId up to where it was read, as far as is known
  */
-
-/**
- * Reads the chats of a page, the one that is shown or one that was fetched.
- * @param {ParentNode} page
- * @returns {Chat[]}
- */
-export function readChats(page) {
-  return [...page.querySelectorAll(".chats > .chat")].map((chat) => ({
-    id: idOf(chat),
-    username: find(chat, ":scope > button").textContent ?? "",
-    newMessageCount: Number(find(chat, ":scope > span").textContent),
-  }));
-}
 
 export class ChatList {
   #root;
@@ -39,9 +30,10 @@ export class ChatList {
   constructor(root, { onChoose, onChange }) {
     this.#root = root;
     this.#onChange = onChange;
-    for (const chat of readChats(document)) this.#chats.set(chat.id, chat);
     for (const element of root.querySelectorAll(":scope > .chat")) {
-      this.#elements.set(idOf(element), /** @type {HTMLElement} */ (element));
+      const chat = readChat(element);
+      this.#chats.set(chat.id, chat);
+      this.#elements.set(chat.id, /** @type {HTMLElement} */ (element));
     }
     root.addEventListener("click", (event) => {
       const chat = /** @type {Element} */ (event.target).closest(".chat");
@@ -49,7 +41,7 @@ export class ChatList {
     });
   }
 
-  /** Grows with every change. */
+  /** Grows whenever a chat comes to the top. */
   get version() {
     return this.#version;
   }
@@ -70,30 +62,50 @@ export class ChatList {
    * @param {string} username
    */
   add(id, username) {
-    if (!this.#elements.has(id)) this.#draw({ id, username, newMessageCount: 0 });
+    this.#draw(id, username);
     this.moveToTop(id);
   }
 
   /** @param {number} id */
   moveToTop(id) {
-    const element = this.#elements.get(id);
-    if (element) this.#place(element, this.#root.firstElementChild);
-    this.#changed();
+    const [chat, element] = [this.#chats.get(id), this.#elements.get(id)];
+    this.#version += 1;
+    if (chat && element) {
+      chat.movedAt = this.#version;
+      this.#place(element, this.#root.firstElementChild);
+    }
+    this.#onChange();
   }
 
   /**
+   * Takes over what an event tells, or the answer to having read.
    * @param {number} id
    * @param {number} count
+   * @param {number} [lastReadId] where it was read further
    */
-  setCount(id, count) {
+  setCount(id, count, lastReadId = 0) {
     const [chat, element] = [this.#chats.get(id), this.#elements.get(id)];
     if (chat && element) {
       chat.newMessageCount = count;
+      chat.lastReadId = Math.max(chat.lastReadId, lastReadId);
       const dot = find(element, ":scope > span");
       dot.textContent = String(count);
       dot.className = count > 0 ? "dot" : "dot-none";
     }
-    this.#changed();
+    this.#onChange();
+  }
+
+  /**
+   * Takes over what a join or a sync has found. Events may have overtaken it: reading only goes
+   * forward, and from one place in it the count only grows.
+   * @param {number} id
+   * @param {ReadState} found
+   */
+  settleCount(id, { new_message_count, last_read_id }) {
+    const chat = this.#chats.get(id);
+    if (!chat || last_read_id < chat.lastReadId) return;
+    if (last_read_id === chat.lastReadId && new_message_count < chat.newMessageCount) return;
+    this.setCount(id, new_message_count, last_read_id);
   }
 
   /** Marks the chat that is open. @param {number | null} id */
@@ -111,25 +123,36 @@ export class ChatList {
   }
 
   /**
-   * Makes the list what the server says it is.
-   * @param {Chat[]} chats newest first
+   * Makes the list what the server said it was. Where something was heard after the question, that
+   * is newer than the answer.
+   * @param {SyncedChat[]} chats newest first
+   * @param {number} asked the version of the list when the question was asked
    */
-  replace(chats) {
-    for (const chat of chats) {
-      if (!this.#elements.has(chat.id)) this.#draw(chat);
-      this.setCount(chat.id, chat.newMessageCount);
+  replace(chats, asked) {
+    for (const { id, username, ...read } of chats) {
+      this.#draw(id, username);
+      this.settleCount(id, read);
     }
+    const ids = chats.map(({ id }) => id).filter((id) => (this.#chats.get(id)?.movedAt ?? 0) <= asked);
+    // Those that have come to the top meanwhile stay above.
     let place = this.#root.firstElementChild;
-    for (const { id } of chats) {
+    while (place && (this.#chats.get(idOf(place))?.movedAt ?? 0) > asked) place = place.nextElementSibling;
+    for (const id of ids) {
       const element = /** @type {HTMLElement} */ (this.#elements.get(id));
       if (element === place) place = place.nextElementSibling;
       else this.#place(element, place);
     }
-    this.#changed();
+    this.#onChange();
   }
 
-  /** @param {Chat} chat */
-  #draw(chat) {
+  /**
+   * Draws a chat at the end, if it is not there already.
+   * @param {number} id
+   * @param {string} username
+   */
+  #draw(id, username) {
+    if (this.#chats.has(id)) return;
+    const chat = { id, username, newMessageCount: 0, movedAt: 0, lastReadId: 0 };
     const element = find(draw("chat-template"), ".chat");
     const [button, dot] = [find(element, ":scope > button"), find(element, ":scope > span")];
     find(element, "input").setAttribute("value", String(chat.id));
@@ -153,11 +176,17 @@ export class ChatList {
     this.#root.insertBefore(element, before);
     if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
   }
+}
 
-  #changed() {
-    this.#version += 1;
-    this.#onChange();
-  }
+/** @param {Element} chat @returns {Chat} */
+function readChat(chat) {
+  return {
+    id: idOf(chat),
+    username: find(chat, ":scope > button").textContent ?? "",
+    newMessageCount: Number(find(chat, ":scope > span").textContent),
+    movedAt: 0,
+    lastReadId: 0,
+  };
 }
 
 /** @param {Element} chat */

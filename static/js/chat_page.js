@@ -3,29 +3,33 @@
 
 import { Address } from "./address.js";
 import { ChatList } from "./chat_list.js";
-import { fetchChats, readUserId } from "./chat_snapshot.js";
 import { ConnectionBanner } from "./connection_banner.js";
 import { Conversation } from "./conversation.js";
 import { Drafts } from "./drafts.js";
 import { ClientEvent, ServerEvent } from "./events.js";
 import { JoinedChat } from "./joined_chat.js";
 import { Outbox } from "./outbox.js";
-import { Connection } from "./socket.js";
+import { Connection, RequestError } from "./socket.js";
 import { TabStorage } from "./tab_storage.js";
 import { find } from "./template.js";
 
+/** @import { Synced } from "./events.js" */
 /** @import { Entry, Sent } from "./outbox.js" */
 
 /** Where the list and the conversation do not fit side by side; the same as in chat_page.css. */
 const NARROW = matchMedia("(max-width: 640px)");
-/** How often the list is fetched anew while it keeps changing under the answer. */
-const REFRESHES = 3;
-/** How long to wait after the server ended the connection, though the visitor is logged in. */
-const DISMISSED_MS = 1000;
+/** How long to wait after the server ended the connection; it may tell then who is logged in. */
+const DISMISSED_MS = 300;
+/** A page that was hidden for so long may have missed something without noticing. */
+const AWAY_MS = 30_000;
+/** How long to wait when the server cannot tell what was missed. */
+const UNAVAILABLE_MS = 3000;
+/** No message is newer: who asks what came after it is told of the chats only. */
+const NEWEST_ID = Number.MAX_SAFE_INTEGER;
 
 export class ChatPage {
-  #userId = readUserId(document);
   #page = find(document, ".chat-page");
+  #userId = Number(this.#page.dataset.userId);
   #panel = find(document, "#right-panel");
   #title = document.title;
   #banner = new ConnectionBanner(find(document, "#connection-banner"));
@@ -37,6 +41,8 @@ export class ChatPage {
   #outbox;
   #connection;
   #joined;
+  /** When the page was hidden. */
+  #hiddenAt = Date.now();
 
   constructor() {
     const storage = new TabStorage(this.#userId);
@@ -60,6 +66,7 @@ export class ChatPage {
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !event.isComposing) this.#step();
     });
+    document.addEventListener("visibilitychange", () => this.#looked());
     this.#listen();
   }
 
@@ -73,27 +80,31 @@ export class ChatPage {
 
   #listen() {
     const connection = this.#connection;
-    connection.on(ServerEvent.NEW_USER, ({ id, username, new_message_count }) => {
+    connection.on(ServerEvent.NEW_USER, ({ id, username, message_id, new_message_count }) => {
+      this.#conversation?.heard(message_id);
       this.#list.add(id, username);
       this.#list.setCount(id, new_message_count);
     });
     connection.on(ServerEvent.FROM_CURRENT_CHAT, ({ new_message_count, ...message }) => {
       const chatId = this.#joined.id;
+      this.#conversation?.heard(message.id);
       const seen = this.#conversationWith(chatId)?.receive({ ...message, sender_id: chatId });
       this.#touch(chatId);
       // What is seen as it comes is told to the server at once; the count need not flicker.
       if (!seen) this.#list.setCount(chatId, new_message_count);
     });
-    connection.on(ServerEvent.FROM_ANOTHER_CHAT, ({ chatPartnerId, new_message_count }) => {
+    connection.on(ServerEvent.FROM_ANOTHER_CHAT, ({ chatPartnerId, message_id, new_message_count }) => {
+      this.#conversation?.heard(message_id);
       this.#touch(chatPartnerId);
       this.#list.setCount(chatPartnerId, new_message_count);
     });
     connection.on(ServerEvent.SENT_ELSEWHERE, ({ chat_partner_id, ...message }) => {
+      this.#conversation?.heard(message.id);
       this.#touch(chat_partner_id);
       this.#conversationWith(chat_partner_id)?.receive({ ...message, sender_id: this.#userId });
     });
     connection.on(ServerEvent.COUNT_CHANGED, ({ chat_partner_id, new_message_count, last_read_id }) => {
-      this.#list.setCount(chat_partner_id, new_message_count);
+      this.#list.setCount(chat_partner_id, new_message_count, last_read_id);
       this.#conversationWith(chat_partner_id)?.readElsewhere(last_read_id);
     });
     connection.on(ServerEvent.CHAT_OPENED, ({ id, username }) => {
@@ -109,7 +120,7 @@ export class ChatPage {
   /** Something has happened in that chat. @param {number} chatId */
   #touch(chatId) {
     if (this.#list.chat(chatId)) this.#list.moveToTop(chatId);
-    else this.#refresh();
+    else this.#catchUp();
   }
 
   #entitle() {
@@ -155,9 +166,9 @@ export class ChatPage {
   #open(id, username) {
     const conversation = new Conversation(this.#panel, this.#userId, { id, username }, this.#drafts.of(id), {
       join: (show) =>
-        this.#joined.join(id, (rows, count, lastReadId) => {
-          this.#list.setCount(id, count);
-          show(rows, lastReadId);
+        this.#joined.join(id, (rows, new_message_count, last_read_id) => {
+          this.#list.settleCount(id, { new_message_count, last_read_id });
+          show(rows, last_read_id);
         }),
       loadOlder: async (message_count, before_id) => {
         const question = { chat_partner_id: id, message_count, before_id };
@@ -167,7 +178,7 @@ export class ChatPage {
       reportRead: (last_read_id, new_message_count) => {
         const question = { chat_partner_id: id, new_message_count, last_read_id };
         return this.#connection.request(ClientEvent.COUNT_UPDATED, question, (read) =>
-          this.#list.setCount(id, read.new_message_count),
+          this.#list.setCount(id, read.new_message_count, read.last_read_id),
         );
       },
       onSend: (text) => {
@@ -198,14 +209,15 @@ export class ChatPage {
    */
   #sent(entry, { id, timestamp }) {
     const row = { id, sender_id: this.#userId, message: entry.text, timestamp };
+    this.#conversation?.heard(id);
     this.#conversationWith(entry.chatId)?.sent(entry, row);
     this.#touch(entry.chatId);
   }
 
   async #connected() {
     this.#banner.up();
-    // The list first: it shows whether this is still the same person's page.
-    await this.#refresh();
+    // First of all: it shows whether this is still the same person's page.
+    if (!(await this.#catchUp()) || !this.#connection.connected) return;
     this.#page.dataset.connection = "up";
     this.#conversation?.join();
     this.#outbox.resume();
@@ -214,32 +226,65 @@ export class ChatPage {
   #disconnected() {
     this.#page.dataset.connection = "down";
     this.#banner.down();
+    this.#conversation?.lose();
   }
 
-  async #dismissed() {
-    if (await this.#refresh()) setTimeout(() => this.#connection.connect(), DISMISSED_MS);
+  #dismissed() {
+    setTimeout(() => this.#connection.connect(), DISMISSED_MS);
+  }
+
+  /** The page has come into view, or has gone from it. */
+  #looked() {
+    if (document.visibilityState === "hidden") this.#hiddenAt = Date.now();
+    else if (this.#connection.connected && Date.now() - this.#hiddenAt >= AWAY_MS) this.#catchUp();
   }
 
   /**
-   * Brings the list up to date, or leaves the page when it is not the visitor's any more.
+   * Learns what was missed: the chats, and the messages of the one that is open.
    * @returns {Promise<boolean>} whether the page stays
    */
-  async #refresh() {
-    for (let attempt = 1; attempt <= REFRESHES; attempt += 1) {
-      const version = this.#list.version;
-      const snapshot = await fetchChats().catch(() => undefined);
-      if (snapshot === undefined) return true;
-      if (snapshot?.userId !== this.#userId) {
-        location.assign("/chats");
-        return false;
+  async #catchUp() {
+    const conversation = this.#conversation;
+    let since_id = conversation?.completeTo || NEWEST_ID;
+    try {
+      for (let more = true; more && conversation === this.#conversation; ) {
+        const asked = this.#list.version;
+        const [synced] = await this.#connection.request(ClientEvent.SYNC, { since_id }, (synced) =>
+          this.#apply(synced, conversation, asked),
+        );
+        if (synced.user_id !== this.#userId) return false;
+        more = synced.more;
+        since_id = synced.messages.at(-1)?.id ?? since_id;
       }
-      // What came by socket meanwhile may be newer than the answer.
-      if (version === this.#list.version || attempt === REFRESHES) {
-        this.#list.replace(snapshot.chats);
-        this.#list.markOpen(this.#conversation?.partner.id ?? null);
-        return true;
-      }
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      // The connection may be dead without anybody having noticed.
+      if (error.code === "timeout") this.#connection.restart();
+      // When it is lost, the next one asks again.
+      else if (error.code !== "disconnected") setTimeout(() => this.#catchUp(), UNAVAILABLE_MS);
     }
     return true;
+  }
+
+  /**
+   * @param {Synced} synced
+   * @param {Conversation | null} conversation that was open when it was asked
+   * @param {number} asked the version of the list then
+   */
+  #apply({ user_id, messages, chats }, conversation, asked) {
+    if (user_id !== this.#userId) {
+      location.assign("/chats");
+      return;
+    }
+    this.#list.replace(chats, asked);
+    this.#list.markOpen(this.#conversation?.partner.id ?? null);
+    if (!conversation || conversation !== this.#conversation) return;
+    const { id } = conversation.partner;
+    // A message to oneself has oneself on both sides.
+    const rows = messages.filter(({ sender_id, receiver_id }) =>
+      sender_id === this.#userId ? receiver_id === id : sender_id === id,
+    );
+    const read = chats.find((chat) => chat.id === id);
+    conversation.catchUp(rows, read?.last_read_id ?? 0, messages.at(-1)?.id ?? 0);
   }
 }

@@ -41,6 +41,9 @@ export class Conversation {
   #composer;
   #filled = false;
   #closed = false;
+  /** Whether the server sends what is new in this chat as it comes. */
+  #live = false;
+  #completeTo = 0;
   #onVisible = () => this.#list.renameDays();
 
   /**
@@ -73,8 +76,31 @@ export class Conversation {
     document.addEventListener("visibilitychange", this.#onVisible);
   }
 
+  /**
+   * From the oldest message that is shown up to this one, of whatever chat, none is missing here;
+   * after it there may be gaps until the page has caught up. 0 when that is unknown.
+   */
+  get completeTo() {
+    return this.#filled ? this.#completeTo : 0;
+  }
+
+  /**
+   * The server has told of a message, perhaps one of another chat: it tells of them in the order of
+   * their ids, so that none before it is still to come.
+   * @param {number} id
+   */
+  heard(id) {
+    if (this.#live) this.#completeTo = Math.max(this.#completeTo, id);
+  }
+
+  /** The connection is lost: what comes next may come after a gap. */
+  lose() {
+    this.#live = false;
+  }
+
   /** Joins the chat, for the first time or after the connection was lost. */
   async join() {
+    this.#live = false;
     try {
       await this.#events.join((rows, lastReadId) => {
         if (!this.#closed) this.#show(rows, lastReadId);
@@ -144,6 +170,18 @@ export class Conversation {
     this.#viewport.settle();
   }
 
+  /**
+   * Shows messages that were missed.
+   * @param {Row[]} rows oldest first
+   * @param {number} lastReadId
+   * @param {number} completeTo the message up to which these are all after the `completeTo` before
+   */
+  catchUp(rows, lastReadId, completeTo) {
+    this.#unread.readElsewhere(lastReadId);
+    if (this.#add(rows).length > 0) this.#viewport.announce();
+    this.#completeTo = Math.max(this.#completeTo, completeTo);
+  }
+
   /** An own message is being sent: its writer has seen what is new. */
   answered() {
     this.#list.separate(null);
@@ -173,22 +211,17 @@ export class Conversation {
    * @param {number} lastReadId
    */
   #show(rows, lastReadId) {
-    const [newest, oldest] = [this.#list.newest?.row.id ?? 0, rows.at(-1)?.id ?? 0];
-    const gap = oldest > newest;
-    if (this.#filled && gap) {
-      this.#list.clear();
+    const oldest = rows.at(-1)?.id ?? 0;
+    const anew = !this.#filled || oldest > this.#completeTo;
+    if (anew) {
+      this.#list.forgetBefore(oldest);
       this.#unread.clear();
     }
-    const anew = gap || !this.#filled;
-    const hadUnread = this.#unread.count > 0;
     this.#unread.resume(lastReadId);
-    const added = this.#list.insertAll(rows);
-    const fresh = added.filter(
-      ({ row }) => !this.#list.isOwn(row) && row.id > this.#unread.lastReadId,
-    );
-    for (const { row, element } of fresh) this.#unread.watch(row.id, element);
-    if (fresh.length > 0 && !hadUnread) this.#list.separate(fresh[0].element);
+    const added = this.#add(rows);
+    this.#completeTo = Math.max(this.#completeTo, rows[0]?.id ?? 0);
     this.#filled = true;
+    this.#live = true;
     this.#log.dataset.joined = "";
 
     if (anew && this.#list.separator) this.#viewport.toElement(this.#list.separator);
@@ -196,5 +229,20 @@ export class Conversation {
     else if (added.length > 0) this.#viewport.announce();
     if (anew) this.#history.restart();
     else this.#history.watch();
+  }
+
+  /**
+   * Puts in messages that were asked for; those that nobody has read are new.
+   * @param {Row[]} rows
+   */
+  #add(rows) {
+    const hadUnread = this.#unread.count > 0;
+    const added = this.#list.insertAll(rows);
+    const fresh = added.filter(
+      ({ row }) => !this.#list.isOwn(row) && row.id > this.#unread.lastReadId,
+    );
+    for (const { row, element } of fresh) this.#unread.watch(row.id, element);
+    if (fresh.length > 0 && !hadUnread) this.#list.separate(fresh[0].element);
+    return added;
   }
 }

@@ -6,6 +6,7 @@ export const ClientEvent = Object.freeze({
   HISTORY_SCROLLED: "message_history_is_scrolled_to_the_top",
   MESSAGE_SENT: "message_sent",
   COUNT_UPDATED: "new_message_count_updated",
+  SYNC: "sync",
 });
 
 /** What the server tells the page unasked. */
@@ -25,6 +26,18 @@ export const ServerEvent = Object.freeze({
  * How far somebody has read.
  * @typedef {{ new_message_count: number, last_read_id: number }} ReadState
  *
+ * A chat as `sync` lists it; `id` is the partner's.
+ * @typedef {{ id: number, username: string } & ReadState} SyncedChat
+ *
+ * What `sync` brings: messages of all chats after the one that was named, oldest first, the first
+ * hundred of them; and the chats, newest first.
+ * @typedef {{
+ *   user_id: number,
+ *   messages: (Row & { receiver_id: number })[],
+ *   more: boolean,
+ *   chats: SyncedChat[],
+ * }} Synced
+ *
  * What goes with each question.
  * @typedef {{
  *   join_chat: { chat_partner_id: number },
@@ -32,14 +45,16 @@ export const ServerEvent = Object.freeze({
  *     { chat_partner_id: number, message_count: number, before_id: number },
  *   message_sent: { message: string, chat_partner_id: number, client_id: string },
  *   new_message_count_updated: { chat_partner_id: number } & ReadState,
+ *   sync: { since_id: number },
  * }} Questions
  *
- * The arguments of each acknowledgement. Messages come newest first.
+ * The arguments of each acknowledgement. Messages come newest first, but for `sync`.
  * @typedef {{
  *   join_chat: [messages: Row[], newMessageCount: number, read: { last_read_id: number }],
  *   message_history_is_scrolled_to_the_top: [messages: Row[]],
  *   message_sent: [sent: { timestamp: string, id: number, duplicate: boolean }],
  *   new_message_count_updated: [read: ReadState],
+ *   sync: [synced: Synced],
  * }} Answers
  *
  * What goes with each event of the server. `id` is a user's in the first and the last, else a

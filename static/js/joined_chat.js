@@ -11,6 +11,7 @@ export class JoinedChat {
   #connection;
   #id = 0;
   #attempts = 0;
+  #answered = 0;
 
   /** @param {Connection} connection */
   constructor(connection) {
@@ -34,8 +35,10 @@ export class JoinedChat {
     const question = { chat_partner_id: chatId };
     try {
       await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, read) => {
-        // An answer that comes late does not undo a newer join.
-        if (attempt < this.#attempts) return;
+        // An answer that is overtaken does not undo a newer one. While a newer one is on its way,
+        // this chat is the one that the server may speak of.
+        if (attempt < this.#answered) return;
+        this.#answered = attempt;
         this.#id = chatId;
         show(rows, count, read.last_read_id);
       });

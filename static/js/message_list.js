@@ -45,10 +45,6 @@ export class MessageList {
     return this.#shown.at(0);
   }
 
-  get newest() {
-    return this.#shown.at(-1);
-  }
-
   get separator() {
     return this.#separator;
   }
@@ -90,13 +86,18 @@ export class MessageList {
     return shown;
   }
 
-  /** Forgets the stored messages. */
-  clear() {
-    for (const { element } of this.#shown) element.remove();
-    for (const line of this.#dayLines.values()) line.remove();
-    this.#dayLines.clear();
-    this.#shown = [];
+  /**
+   * Forgets the stored messages before that one.
+   * @param {number} id
+   */
+  forgetBefore(id) {
     this.separate(null);
+    for (const { element } of this.#shown.splice(0, this.#placeOf(id))) {
+      this.#dayLines.get(element)?.remove();
+      this.#dayLines.delete(element);
+      element.remove();
+    }
+    this.#mendDay(0);
   }
 
   /**

@@ -82,7 +82,7 @@ test("a page that nobody looks at reads nothing", bounded, () =>
     await anns.open("bob");
     await bobs.open("ann");
     await bobs.page.clock.install();
-    await look(bobs, "hidden");
+    await bobs.look("hidden");
     await anns.send("are you there?");
     await bobs.shows("are you there?", "theirs");
     await bobs.counts("ann", 1);
@@ -93,7 +93,7 @@ test("a page that nobody looks at reads nothing", bounded, () =>
     await bobs.counts("ann", 2);
     assert.equal(await bobs.page.title(), "(2) Messanger: Chats");
     await bobs.separator.waitFor();
-    await look(bobs, "visible");
+    await bobs.look("visible");
     await bobs.counts("ann", 0);
   }));
 
@@ -168,16 +168,4 @@ async function everythingAbove(tab) {
     const added = (await tab.texts()).length - texts.length;
     assert.ok(added === 10 || added === 63 - texts.length, `${added} messages came`);
   }
-}
-
-/**
- * Brings the page to the front or hides it, as far as the page can tell.
- * @param {import("../support/browser.mjs").ChatsTab} tab
- * @param {"hidden" | "visible"} state
- */
-function look(tab, state) {
-  return tab.page.evaluate((state) => {
-    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  }, state);
 }

@@ -76,8 +76,9 @@ export class Chat {
     const context = await this.#browser.newContext({ baseURL: this.server.url, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     this.#contexts.push(context);
-    context.on("request", (request) => this.#checkHost(request.url()));
-    context.on("page", (page) => page.on("websocket", (socket) => this.#checkHost(socket.url())));
+    const home = options?.baseURL ?? this.server.url;
+    context.on("request", (request) => this.#checkHost(request.url(), home));
+    context.on("page", (page) => page.on("websocket", (socket) => this.#checkHost(socket.url(), home)));
     context.on("console", (message) => {
       if (message.type() !== "error" && message.type() !== "warning") return;
       if (this.#complaints?.test(message.text())) return;
@@ -120,9 +121,9 @@ export class Chat {
     await addChat(this.server, cookie, await idOf(this.server, cookie, partner));
   }
 
-  /** @param {string} url */
-  #checkHost(url) {
-    if (new URL(url).host !== new URL(this.server.url).host) {
+  /** @param {string} url @param {string} home */
+  #checkHost(url, home) {
+    if (new URL(url).host !== new URL(home).host) {
       this.faults.push(`asked another host: ${url}`);
     }
   }
@@ -218,6 +219,17 @@ export class ChatsTab {
   async counts(username, count) {
     const dot = this.chat(username).locator(`> span.${count > 0 ? "dot" : "dot-none"}`);
     await dot.filter({ hasText: new RegExp(`^${count}$`) }).waitFor({ state: "attached" });
+  }
+
+  /**
+   * Brings the page to the front or hides it, as far as the page can tell.
+   * @param {"hidden" | "visible"} state
+   */
+  look(state) {
+    return this.page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
   }
 
   /** The names in the list, from top to bottom. */

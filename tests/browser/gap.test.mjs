@@ -1,0 +1,227 @@
+// After a gap — the server was killed, the network cut, the page asleep — the page catches up by
+// itself, and what its writer had on the way arrives once.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Proxy } from "../chaos/proxy.mjs";
+import { ChatsTab, OUTAGE, launch, withChat } from "../support/browser.mjs";
+import { Person, texts } from "../support/client.mjs";
+import { register } from "../support/server.mjs";
+
+/** @import { Chat } from "../support/browser.mjs" */
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+const bounded = { timeout: 40_000 };
+
+for (const gap of ["the server is killed", "the network is cut"]) {
+  test(`when ${gap}, messages, counts and new chats are caught up`, bounded, () =>
+    withBehindProxy(async (chat, proxy) => {
+      const [bob, ann, cyd, dora] = await people(chat, "bob", "ann", "cyd", "dora");
+      for (const friend of [ann, cyd]) await bob.opens(friend);
+      for (const friend of [ann, cyd, dora]) await friend.opens(bob);
+      const bobs = await (await chat.person("bob", { browser: { baseURL: proxy.url } })).chats();
+      await bobs.open("ann");
+      await (await ann.connect()).send(bob, "before");
+      await bobs.shows("before", "theirs");
+      await bobs.counts("ann", 0);
+
+      proxy.down();
+      if (gap === "the server is killed") {
+        await chat.server.stop("SIGKILL");
+        await chat.server.start();
+      }
+      const phone = await bob.connect();
+      await (await ann.connect()).send(bob, "from ann");
+      await phone.send(ann, "from the phone");
+      const [cyds, doras] = [await cyd.connect(), await dora.connect()];
+      await cyds.sendAll(bob, texts("from cyd", 2));
+      await doras.send(bob, "from dora");
+      proxy.up();
+
+      await bobs.shows("from ann", "theirs");
+      await bobs.shows("from the phone", "mine");
+      assert.deepEqual(await bobs.texts(), ["before", "from ann", "from the phone"]);
+      await bobs.counts("cyd", 2);
+      await bobs.counts("dora", 1);
+      await bobs.counts("ann", 0);
+      assert.deepEqual(await bobs.names(), ["dora", "cyd", "ann"]);
+      assert.equal(await bobs.banner.textContent(), "");
+      await bobs.open("dora");
+      await bobs.shows("from dora", "theirs");
+    }));
+}
+
+test("more than can be told at once is caught up page by page, without a gap", bounded, () =>
+  withBehindProxy(async (chat, proxy) => {
+    const [bob, ann, cyd] = await people(chat, "bob", "ann", "cyd");
+    await bob.opens(ann);
+    for (const friend of [ann, cyd]) await friend.opens(bob);
+    const bobs = await (await chat.person("bob", { browser: { baseURL: proxy.url } })).chats();
+    await bobs.open("ann");
+    await (await ann.connect()).send(bob, "before");
+    await bobs.shows("before", "theirs");
+
+    proxy.down();
+    // None of the first is new to bob: joining the chat again brings only the newest of them.
+    await (await bob.connect()).sendAll(ann, texts("from the phone", 130));
+    await (await cyd.connect()).sendAll(bob, texts("from cyd", 110));
+    await (await ann.connect()).sendAll(bob, texts("from ann", 30));
+    let syncs = 0;
+    bobs.page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => count(String(payload))));
+    bobs.page.on("request", (request) => count(request.postData() ?? ""));
+    const count = (/** @type {string} */ sent) => {
+      if (sent.includes('["sync",')) syncs += 1;
+    };
+    proxy.up();
+
+    await bobs.theirs.nth(30).waitFor({ state: "attached" });
+    assert.deepEqual(await bobs.texts(), ["before", ...texts("from the phone", 130), ...texts("from ann", 30)]);
+    await bobs.counts("cyd", 110);
+    assert.equal(syncs, 3);
+    assert.equal(await bobs.separator.count(), 1);
+    const next = bobs.page.locator(".new-message-separator + .chat-partner-message .message-text");
+    assert.equal(await next.textContent(), "from ann 1");
+  }));
+
+test("a page that comes into view after a while notices that its connection is dead", bounded, () =>
+  withBehindProxy(async (chat, proxy) => {
+    const [bob, ann] = await people(chat, "bob", "ann");
+    await bob.opens(ann);
+    await ann.opens(bob);
+    const bobs = await (await chat.person("bob", { browser: { baseURL: proxy.url } })).chats();
+    await bobs.page.clock.install();
+    await bobs.open("ann");
+    const anns = await ann.connect();
+    await anns.send(bob, "before");
+    await bobs.shows("before", "theirs");
+
+    await bobs.look("hidden");
+    // As while a machine sleeps: nothing comes, and nothing says so.
+    for (const link of proxy.links) link.stall();
+    await anns.sendAll(bob, ["one", "two"]);
+    await bobs.page.clock.fastForward(31_000);
+    await bobs.look("visible");
+    // The server has so long to answer.
+    await bobs.page.clock.fastForward(8_500);
+    await bobs.shows("two", "theirs");
+    assert.deepEqual(await bobs.texts(), ["before", "one", "two"]);
+  }));
+
+test("a short look elsewhere asks the server nothing", bounded, () =>
+  withBehindProxy(async (chat, proxy) => {
+    const [bob, ann] = await people(chat, "bob", "ann");
+    await bob.opens(ann);
+    await ann.opens(bob);
+    const context = await chat.person("bob", { browser: { baseURL: proxy.url } });
+    await context.context.addInitScript(() => Reflect.deleteProperty(window, "WebSocket"));
+    const bobs = await context.chats();
+    await bobs.page.clock.install();
+    await bobs.open("ann");
+    await bobs.online();
+    let asked = 0;
+    bobs.page.on("request", (request) => {
+      if (request.postData()?.includes('["sync",')) asked += 1;
+    });
+    await bobs.look("hidden");
+    await bobs.page.clock.fastForward(20_000);
+    await bobs.look("visible");
+    await bobs.send("back");
+    await bobs.shows("back", "mine");
+    assert.equal(asked, 0);
+    await bobs.look("hidden");
+    await bobs.page.clock.fastForward(31_000);
+    const sync = bobs.page.waitForRequest((request) => request.postData()?.includes('["sync",') === true);
+    await bobs.look("visible");
+    await sync;
+  }));
+
+for (const lost of ["message", "acknowledgement"]) {
+  for (const way of ["reloaded", "restored"]) {
+    test(`a pending message whose ${lost} is lost is sent once when the tab is ${way}`, bounded, () =>
+      withChat(browser, { complaints: OUTAGE }, async (chat) => {
+        const [ann, bob] = await chat.friends("ann", "bob");
+        await ann.context.addInitScript(() => Reflect.deleteProperty(window, "WebSocket"));
+        /** @type {Set<string>} */
+        const clientIds = new Set();
+        let [attempts, losing] = [0, false];
+        await ann.context.route("**/socket.io/**", async (route) => {
+          const request = route.request();
+          const sent = request.postData() ?? "";
+          const clientId = /"client_id":"([^"]+)"/.exec(sent)?.[1];
+          if (clientId) {
+            clientIds.add(clientId);
+            attempts += 1;
+          }
+          // What is held is never answered: the page stays in the dark until it is left.
+          const held = losing && (lost === "message" ? Boolean(clientId) : !clientId);
+          if (held) return;
+          const response = await route.fetch().catch(() => null);
+          if (losing && lost === "acknowledgement" && !clientId) return;
+          await (response ? route.fulfill({ response }) : route.abort()).catch(() => {});
+        });
+        const [anns, bobs] = [await ann.chats(), await bob.chats()];
+        await anns.open("bob");
+        await bobs.open("ann");
+        await anns.online();
+        losing = true;
+        await anns.send("on its way");
+        await anns.page.locator(".message-pending").waitFor();
+        if (lost === "acknowledgement") await bobs.shows("on its way", "theirs");
+        else while (attempts === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+
+        losing = false;
+        const again = way === "reloaded" ? anns : await restored(anns);
+        if (way === "reloaded") await anns.reload();
+        await again.shows("on its way", "mine");
+        await bobs.shows("on its way", "theirs");
+        assert.equal(await again.page.locator(".message-pending, .message-failed").count(), 0);
+        await bobs.send("only once?");
+        await again.shows("only once?", "theirs");
+        for (const tab of [again, bobs]) assert.deepEqual(await tab.texts(), ["on its way", "only once?"]);
+        assert.deepEqual([attempts, clientIds.size], [2, 1]);
+      }));
+  }
+}
+
+/** @param {(chat: Chat, proxy: Proxy) => Promise<void>} run */
+function withBehindProxy(run) {
+  return withChat(browser, { complaints: OUTAGE }, async (chat) => {
+    const proxy = await Proxy.start(Number(new URL(chat.server.url).port));
+    try {
+      await run(chat, proxy);
+    } finally {
+      proxy.close();
+    }
+  });
+}
+
+/** @param {Chat} chat @param {string[]} names */
+function people({ server }, ...names) {
+  return Promise.all(names.map(async (name) => {
+    await register(server, name);
+    return Person.known(server, name);
+  }));
+}
+
+/**
+ * Closes a tab and opens it as a browser restores one: at the same place, with its storage.
+ * @param {ChatsTab} tab
+ */
+async function restored({ page }) {
+  const [url, kept] = [page.url(), await page.evaluate(() => ({ ...sessionStorage }))];
+  await page.close();
+  const next = await page.context().newPage();
+  await next.addInitScript((kept) => {
+    if (sessionStorage.length > 0) return;
+    for (const [key, value] of Object.entries(kept)) sessionStorage.setItem(key, value);
+  }, kept);
+  await next.goto(url);
+  return new ChatsTab(next);
+}

@@ -1,0 +1,116 @@
+// Several people write and read at several devices each, while connections break and the server is
+// killed again and again. SECONDS says for how long, SEED repeats the chance of another run.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { newcomers } from "../support/client.mjs";
+import { startServer } from "../support/server.mjs";
+import { differences, findFaults, findFaultsInFile, readStored } from "./check.mjs";
+import { Device } from "./device.mjs";
+import { breakConnections, killServer } from "./faults.mjs";
+import { use } from "./people.mjs";
+import { Proxy } from "./proxy.mjs";
+import { Random } from "./random.mjs";
+
+const SECONDS = Number(process.env.SECONDS ?? 12);
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+/** How long everything may take to come to rest once the faults are over. */
+const SETTLE_MS = 30_000;
+const TRANSPORTS = [["websocket"], ["polling"], ["polling", "websocket"]];
+
+test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SECONDS * 1000 + 120_000 }, async (t) => {
+  t.diagnostic(`SEED=${SEED} SECONDS=${SECONDS}`);
+  const random = new Random(SEED);
+  /** @type {Record<string, number>} */
+  const tally = {};
+  const server = await startServer();
+  const proxy = await Proxy.start(Number(new URL(server.url).port));
+  /** @type {Device[]} */
+  const devices = [];
+  try {
+    const people = await newcomers(server, "ann", "ben", "cyd");
+    const [ann, ben, cyd] = people;
+    // Only one of each two opens their chat: the first message opens the other's side.
+    await Promise.all([ann.opens(ben), ben.opens(cyd), cyd.opens(ann), ann.opens(ann)]);
+    const writes = new Map([[ann, [ben, ann]], [ben, [cyd]], [cyd, [ann]]]);
+
+    const end = Date.now() + SECONDS * 1000;
+    const over = () => Date.now() >= end;
+    const deeds = [];
+    for (const person of people) {
+      for (let device = 0; device < 3; device += 1) {
+        const { name } = person;
+        const made = new Device(`${name} at ${device}`, person, proxy.url, TRANSPORTS[device]);
+        devices.push(made);
+        made.connect();
+        const partners = {
+          writes: (writes.get(person) ?? []).map(({ id }) => id),
+          reads: people.filter((other) => other !== person).map(({ id }) => id),
+        };
+        deeds.push(use(made, partners, random.fork(), over, tally));
+      }
+    }
+    deeds.push(breakConnections(proxy, random.fork(), over, tally));
+    deeds.push(killServer(server, random.fork(), over, tally));
+    await Promise.all(deeds);
+    proxy.heal();
+
+    await rest(devices);
+    const ask = async () => new Map(await Promise.all(
+      people.map(async (person) => /** @type {const} */ ([person.id, await readStored(server, person)])),
+    ));
+    const stored = await ask();
+    // The last events may still be on their way.
+    await agree(devices, stored);
+    const faults = findFaults(devices, stored);
+    // And once more from what is on disk.
+    await server.stop("SIGKILL");
+    await server.start();
+    assert.deepEqual(await ask(), stored, "after another kill the store gives something else");
+    await server.stop();
+    const inFile = findFaultsInFile(server.database, stored);
+    faults.push(...(inFile ?? []));
+
+    tally.acknowledged = devices.reduce((sum, device) => sum + device.acknowledged.length, 0);
+    tally["sent again"] = devices.flatMap((device) => device.acknowledged).filter(({ attempts }) => attempts > 1).length;
+    tally.connections = devices.reduce((sum, device) => sum + device.connections, 0);
+    t.diagnostic(`${JSON.stringify(tally)}${inFile ? "" : "; no python3: the file itself was not read"}`);
+    assert.deepEqual(faults, []);
+    assert.ok(tally.acknowledged > 0 && tally.kill > 0, "nothing happened");
+  } catch (error) {
+    console.error(`To repeat this: SEED=${SEED} SECONDS=${SECONDS} node --test tests/chaos/chaos.test.mjs`);
+    if (/panicked|ERROR/.test(server.log)) console.error(server.log.split("\n").slice(-20).join("\n"));
+    throw error;
+  } finally {
+    for (const device of devices) device.close();
+    proxy.close();
+    await server.remove();
+  }
+});
+
+/** Waits until no device has anything left to do. @param {Device[]} devices */
+async function rest(devices) {
+  const late = Date.now() + SETTLE_MS;
+  while (devices.some((device) => !device.idle)) {
+    if (Date.now() > late) {
+      const busy = devices.filter((device) => !device.idle);
+      throw new Error(`not at rest: ${busy.map(({ name, state }) => `${name} ${state}`).join("; ")}`);
+    }
+    await sleep(50);
+  }
+}
+
+/**
+ * Waits, but not for ever, until every device shows what is stored.
+ * @param {Device[]} devices @param {Map<number, import("./check.mjs").Stored>} stored
+ */
+async function agree(devices, stored) {
+  const late = Date.now() + 5000;
+  const differs = () => devices.some((device) => {
+    const theirs = stored.get(device.userId);
+    return theirs && differences(device, theirs).length > 0;
+  });
+  while (differs() && Date.now() < late) await sleep(100);
+}
