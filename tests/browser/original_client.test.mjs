@@ -5,9 +5,9 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { launch, withChat } from "../support/browser.mjs";
-import { FLASK_DATABASE } from "../support/server.mjs";
+import { DEPLOYMENT, FLASK_DATABASE } from "../support/server.mjs";
 
-const script = await readFile(new URL("original_client.js", import.meta.url), "utf8");
+const script = await readFile(`${DEPLOYMENT}/static/chats.js`, "utf8");
 
 /** @type {import("playwright-core").Browser} */
 let browser;

@@ -159,6 +159,11 @@ fn a_check_names_file_line_and_reason_of_each_problem() {
 }
 
 #[test]
+fn the_deployment_that_browsers_test_has_no_problems() {
+    assert_eq!(check_templates(Path::new("tests/deployment/templates")), [""; 0]);
+}
+
+#[test]
 fn a_wrong_template_is_logged_at_the_start_and_does_not_stop_it() {
     let dir = folder(&[("templates/chats.html", "a\n{% endfor %}")]);
     let mut child = Command::new(env!("CARGO_BIN_EXE_visavis"))

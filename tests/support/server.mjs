@@ -14,6 +14,12 @@ const program = process.env.VISAVIS_BIN ?? join(root, "target/debug/visavis");
 /** The database that the Flask chat wrote. */
 export const FLASK_DATABASE = join(root, "tests/fixtures/flask-messenger.db");
 
+/** A deployment's own templates and static files, as they were written for Flask. */
+export const DEPLOYMENT = join(root, "tests/deployment");
+
+/** Where npm's packages lie. */
+export const MODULES = join(root, "node_modules");
+
 /** A server in a folder of its own. */
 export class Server {
   /** @type {import("node:child_process").ChildProcess | undefined} */

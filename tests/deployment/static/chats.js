@@ -6,6 +6,7 @@ const panel = document.querySelector("#right-panel");
 let partnerId = null;
 let history = null;
 let count = 0;
+let allLoaded = false;
 
 for (const chat of document.querySelectorAll(".chats .chat")) {
   chat.querySelector(":scope > button").addEventListener("click", () => open(chat));
@@ -80,12 +81,38 @@ function open(chat) {
       history.prepend(separator);
     }
     history.scrollTop = history.scrollHeight;
+    allLoaded = messages.length === 0;
+    watchTop();
     const seen = new IntersectionObserver(([entry]) => {
       if (!entry.isIntersecting || count === 0) return;
       read(0);
     });
     if (history.lastElementChild) seen.observe(history.lastElementChild);
   });
+}
+
+// Asks for older messages when the oldest one comes into view.
+function watchTop() {
+  const oldest = history.querySelector(".my-message, .chat-partner-message");
+  if (!oldest || allLoaded) return;
+  const box = history;
+  const top = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    top.disconnect();
+    const shown = box.querySelectorAll(".my-message, .chat-partner-message").length;
+    const question = { chat_partner_id: partnerId, message_count: shown };
+    socket.emit("message_history_is_scrolled_to_the_top", question, (older) => {
+      if (box !== history) return;
+      const height = box.scrollHeight;
+      for (const row of older) {
+        box.prepend(draw(row.message, row.timestamp, String(row.sender_id) !== partnerId));
+      }
+      box.scrollTop += box.scrollHeight - height;
+      allLoaded = older.length === 0;
+      watchTop();
+    });
+  });
+  top.observe(oldest);
 }
 
 function read(newCount) {
@@ -110,6 +137,7 @@ function send(box) {
 }
 
 socket.on("new_user_sent_message", ({ username, id }) => {
+  document.querySelector(".nobody")?.remove();
   const chat = document.createElement("div");
   chat.className = "chat";
   const input = document.createElement("input");
