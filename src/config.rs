@@ -29,7 +29,13 @@ pub struct Config {
     pub listen: SocketAddr,
 
     /// The database file; made when it is missing
-    #[arg(long, env = "VISAVIS_DATABASE", default_value = "messenger.db", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_DATABASE",
+        default_value = "messenger.db",
+        value_name = "FILE"
+    )]
     pub database: PathBuf,
 
     /// The address that browsers use, if a proxy stands before this program, as in
@@ -52,10 +58,27 @@ pub struct Config {
 }
 
 /// What to do instead of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Ask the server that listens there for a page; exit code 0 when it answers
     Health,
+    /// Make a new database (--database) from a database of the Flask chat, which stays as it is
+    ///
+    /// The new file must not exist yet; it appears when it is complete. An import that was
+    /// interrupted is simply started again.
+    Import {
+        /// The Flask chat's database
+        flask_db: PathBuf,
+        /// Only say what an import would take and put right; nothing is written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the database (--database) as another program reads it; a server may be running on it
+    Export {
+        /// The file to write: a database that the Flask chat opens; it must not exist yet
+        #[arg(long, value_name = "OUT")]
+        flask: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

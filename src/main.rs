@@ -1,6 +1,6 @@
 //! Reads the configuration, opens the store, serves until told to stop.
 
-mod health;
+mod commands;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -20,13 +20,24 @@ use visavis::service::Accounts;
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
+use self::commands::progress::Display;
+
 /// How often expired sessions are forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 fn main() -> ExitCode {
     let config = Config::parse();
-    let outcome = match config.command {
-        Some(Command::Health) => health::check(config.listen),
+    let outcome = match &config.command {
+        Some(Command::Health) => commands::health::check(config.listen),
+        Some(Command::Import { flask_db, check: true }) => {
+            start_log(&config).and_then(|()| commands::import::check(flask_db))
+        }
+        Some(Command::Import { flask_db, check: false }) => {
+            start_log(&config).and_then(|()| commands::import::import(flask_db, &config.database))
+        }
+        Some(Command::Export { flask }) => {
+            start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
+        }
         None => run(&config),
     };
     match outcome {
@@ -40,14 +51,18 @@ fn main() -> ExitCode {
 
 fn run(config: &Config) -> anyhow::Result<()> {
     start_log(config)?;
-    let store = SqliteStore::open(&config.database)?;
+    let mut display = Display::new();
+    let store =
+        SqliteStore::open_watched(&config.database, &mut |progress| display.show(progress))?;
+    drop(display);
     if let Some(converted) = store.converted() {
+        let report = &converted.report;
         tracing::info!(
             "converted the Flask chat's database: {} users, {} chats ({} of them were missing), {} messages; the file as it was is {}",
-            converted.users,
-            converted.chats + converted.chats_added,
-            converted.chats_added,
-            converted.messages,
+            report.users,
+            report.chats + report.chats_added,
+            report.chats_added,
+            report.messages,
             converted.backup.display()
         );
     }

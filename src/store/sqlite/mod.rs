@@ -5,6 +5,8 @@ mod chats;
 mod flask;
 mod messages;
 mod open;
+mod partial;
+mod read_only;
 mod sessions;
 mod users;
 mod writer;
@@ -16,7 +18,9 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-pub use self::flask::Converted;
+pub use self::flask::{
+    Checked, Converted, Exported, Progress, Report, Stage, Watch, check, export, import,
+};
 pub use self::open::OpenError;
 use self::writer::Writer;
 use super::{Reply, StoreError};
@@ -44,7 +48,15 @@ impl SqliteStore {
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let (connection, converted) = open::open(path)?;
+        Self::open_watched(path, &mut |_| {})
+    }
+
+    /// As [`SqliteStore::open`]; `watch` is told how far a conversion has come.
+    ///
+    /// # Errors
+    /// One sentence for the operator; the file is as it was.
+    pub fn open_watched(path: &Path, watch: Watch<'_>) -> Result<Self, OpenError> {
+        let (connection, converted) = open::open(path, watch)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let manager = SqliteConnectionManager::file(path)
             .with_flags(flags)

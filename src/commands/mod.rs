@@ -1,0 +1,6 @@
+//! What the program does instead of serving: a file for each subcommand.
+
+pub mod export;
+pub mod health;
+pub mod import;
+pub mod progress;
