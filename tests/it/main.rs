@@ -6,7 +6,10 @@ mod support;
 
 mod accounts;
 mod conversion;
+mod import_export;
+mod interrupted;
 mod pages;
+mod round_trip;
 mod startup;
 mod store_contract;
 mod tidy;
