@@ -116,7 +116,7 @@ fn an_import_that_is_killed_leaves_nothing_under_the_name_and_is_started_again()
     let before = fs::read(&flask).unwrap();
     let arguments = ["import", "flask.db", "--database", "new.db"];
     let begin = Instant::now();
-    assert!(!killed(dir.path(), &arguments, Duration::from_secs(60)));
+    assert!(!killed(dir.path(), &arguments, Duration::from_mins(1)));
     let duration = begin.elapsed();
     let new = dir.path().join("new.db");
     let expected = summary(&new);
@@ -131,7 +131,7 @@ fn an_import_that_is_killed_leaves_nothing_under_the_name_and_is_started_again()
             assert!(!new.exists() || summary(&new) == expected, "an incomplete file has the name");
         }
         if !new.exists() {
-            assert!(!self::killed(dir.path(), &arguments, Duration::from_secs(60)));
+            assert!(!self::killed(dir.path(), &arguments, Duration::from_mins(1)));
         }
         assert_eq!(summary(&new), expected);
         assert!(!dir.path().join("new.db.partial").exists());

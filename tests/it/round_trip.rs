@@ -157,14 +157,12 @@ fn normalised(flask: &Flask) -> Content {
     );
     let mut chats: Vec<(i64, i64, String, i64)> = sides
         .into_iter()
-        .map(|(user, partner)| match flask.chats.get(&(user, partner)) {
-            Some((date, count)) => {
-                (user, partner, date.clone(), (*count).clamp(0, received(user, partner)))
+        .map(|(user, partner)| {
+            if let Some((date, count)) = flask.chats.get(&(user, partner)) {
+                return (user, partner, date.clone(), (*count).clamp(0, received(user, partner)));
             }
-            None => {
-                let date = messages[newest(user, partner).unwrap()].3.clone();
-                (user, partner, date, received(user, partner))
-            }
+            let date = messages[newest(user, partner).unwrap()].3.clone();
+            (user, partner, date, received(user, partner))
         })
         .collect();
     chats.sort_by_key(|chat| (chat.0, chat.2.clone(), newest(chat.0, chat.1)));
