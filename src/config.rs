@@ -85,15 +85,6 @@ pub struct Config {
     pub log_format: LogFormat,
 }
 
-/// What to do instead of serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum Command {
-    /// Ask the server that listens there for a page; exit code 0 when it answers
-    Health,
-    /// Tell what would be wrong at the start, one line each; exit code 0 when nothing is
-    Check,
-}
-
 impl Config {
     /// Whether pages say that browsers may load and run only what comes from this server.
     #[must_use]
@@ -106,12 +97,30 @@ impl Config {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ContentPolicy {
-    /// On, unless there are --templates or --static
-    Auto,
-    On,
-    Off,
+/// What to do instead of serving.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Ask the server that listens there for a page; exit code 0 when it answers
+    Health,
+    /// Tell what would be wrong at the start, one line each; exit code 0 when nothing is
+    Check,
+    /// Make a new database (--database) from a database of the Flask chat, which stays as it is
+    ///
+    /// The new file must not exist yet; it appears when it is complete. An import that was
+    /// interrupted is simply started again.
+    Import {
+        /// The Flask chat's database
+        flask_db: PathBuf,
+        /// Only say what an import would take and put right; nothing is written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the database (--database) as another program reads it; a server may be running on it
+    Export {
+        /// The file to write: a database that the Flask chat opens; it must not exist yet
+        #[arg(long, value_name = "OUT")]
+        flask: PathBuf,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +129,14 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ContentPolicy {
+    /// On, unless there are --templates or --static
+    Auto,
+    On,
+    Off,
 }
 
 /// Scheme, host and port: what a browser sends as `Origin`.

@@ -1,7 +1,6 @@
 //! Reads the configuration, opens the store, serves until told to stop.
 
-mod check;
-mod health;
+mod commands;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -23,6 +22,8 @@ use visavis::service::Accounts;
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
+use self::commands::progress::Display;
+
 /// The signal of a write beyond the limit on file sizes, on Linux.
 const SIGXFSZ: i32 = 25;
 /// How often expired sessions are forgotten.
@@ -31,10 +32,19 @@ const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let config = config_file::load(&arguments).unwrap_or_else(|error| error.exit());
-    let outcome = match config.command {
-        Some(Command::Health) => health::check(config.listen),
-        Some(Command::Check) if check::run(&config) => Ok(()),
+    let outcome = match &config.command {
+        Some(Command::Health) => commands::health::check(config.listen),
+        Some(Command::Check) if commands::check::run(&config) => Ok(()),
         Some(Command::Check) => return ExitCode::FAILURE,
+        Some(Command::Import { flask_db, check: true }) => {
+            start_log(&config).and_then(|()| commands::import::check(flask_db))
+        }
+        Some(Command::Import { flask_db, check: false }) => {
+            start_log(&config).and_then(|()| commands::import::import(flask_db, &config.database))
+        }
+        Some(Command::Export { flask }) => {
+            start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
+        }
         None => run(&config),
     };
     match outcome {
@@ -53,14 +63,18 @@ fn run(config: &Config) -> anyhow::Result<()> {
     let listener = runtime
         .block_on(TcpListener::bind(config.listen))
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
-    let store = SqliteStore::open(&config.database)?;
+    let mut display = Display::new();
+    let store =
+        SqliteStore::open_watched(&config.database, &mut |progress| display.show(progress))?;
+    drop(display);
     if let Some(converted) = store.converted() {
+        let report = &converted.report;
         tracing::info!(
             "converted the Flask chat's database: {} users, {} chats ({} of them were missing), {} messages; the file as it was is {}",
-            converted.users,
-            converted.chats + converted.chats_added,
-            converted.chats_added,
-            converted.messages,
+            report.users,
+            report.chats + report.chats_added,
+            report.chats_added,
+            report.messages,
             converted.backup.display()
         );
     }

@@ -6,6 +6,8 @@ mod flask;
 mod lock;
 mod messages;
 mod open;
+mod partial;
+mod read_only;
 mod sessions;
 mod users;
 mod writer;
@@ -17,7 +19,9 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
-pub use self::flask::Converted;
+pub use self::flask::{
+    Checked, Converted, Exported, Progress, Report, Stage, Watch, check, export, import,
+};
 use self::lock::FileLock;
 pub use self::open::{Inspection, OpenError};
 use self::writer::Writer;
@@ -47,8 +51,16 @@ impl SqliteStore {
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_watched(path, &mut |_| {})
+    }
+
+    /// As [`SqliteStore::open`]; `watch` is told how far a conversion has come.
+    ///
+    /// # Errors
+    /// One sentence for the operator; the file is as it was.
+    pub fn open_watched(path: &Path, watch: Watch<'_>) -> Result<Self, OpenError> {
         let lock = FileLock::take(path)?;
-        let (connection, converted) = open::open(path)?;
+        let (connection, converted) = open::open(path, watch)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let manager = SqliteConnectionManager::file(path)
             .with_flags(flags)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::flask::{self, Converted};
+use super::flask::{self, Converted, Watch};
 use super::prepare_connection;
 
 /// The schema of a new database.
@@ -38,11 +38,43 @@ pub enum OpenError {
     Damaged { path: PathBuf, reason: String },
     #[error("cannot open {path}: {reason}")]
     Failed { path: PathBuf, reason: String },
+    #[error("{path}: {refused}")]
+    Row { path: PathBuf, refused: String },
+    #[error("there is no file {0}")]
+    Missing(PathBuf),
+    #[error("{0} exists already, and nothing is written over; name a file that does not exist")]
+    Taken(PathBuf),
+    #[error("cannot make {path}: {reason}")]
+    NotMade { path: PathBuf, reason: String },
+    #[error("{0} is no database of the Flask chat; name its messenger.db")]
+    NotFlask(PathBuf),
+    #[error("{0} is no database of visavis; name another with --database")]
+    NotOurs(PathBuf),
+    #[error(
+        "{0} was left in the middle of a write, with its journal beside it; open it for writing once (start the Flask chat, or sqlite3) and try again"
+    )]
+    Unfinished(PathBuf),
+    #[error("{0} was changed while it was read; stop the program that uses it, or try again")]
+    Changed(PathBuf),
 }
 
 impl OpenError {
     pub(super) fn failed(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Failed { path: path.to_owned(), reason: format!("{reason}") }
+    }
+
+    /// The sentence for a new file that cannot be written.
+    pub(super) fn cannot_make(path: &Path, reason: impl fmt::Display) -> Self {
+        if path.symlink_metadata().is_ok() {
+            return Self::Taken(path.to_owned());
+        }
+        let reason = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                format!("there is no folder {}", folder.display())
+            }
+            _ => reason.to_string(),
+        };
+        Self::NotMade { path: path.to_owned(), reason }
     }
 
     pub(super) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
@@ -81,7 +113,10 @@ enum Owner {
 }
 
 /// A connection that may write, over a database with our schema. The file must be locked already.
-pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenError> {
+pub(super) fn open(
+    path: &Path,
+    watch: Watch<'_>,
+) -> Result<(Connection, Option<Converted>), OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
@@ -101,7 +136,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenE
                 .map_err(explain)?;
             None
         }
-        Owner::Flask => Some(flask::convert(&mut connection, path)?),
+        Owner::Flask => Some(flask::convert(&mut connection, path, watch)?),
         Owner::Stranger => return Err(OpenError::Foreign(path.into())),
     };
     // A file that another program keeps locked is better found out now than at the first message.
@@ -109,6 +144,25 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Converted>), OpenE
         .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")
         .map_err(explain)?;
     Ok((connection, converted))
+}
+
+/// Fails when this is no database of ours, or one that this program does not know.
+pub(super) fn must_be_ours(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    match owner(connection).map_err(|error| OpenError::from_sqlite(path, &error))? {
+        Owner::Ours { version } if version > SCHEMA_VERSION => {
+            Err(OpenError::Newer { path: path.into(), found: version })
+        }
+        Owner::Ours { .. } => Ok(()),
+        Owner::Nobody | Owner::Flask | Owner::Stranger => Err(OpenError::NotOurs(path.into())),
+    }
+}
+
+/// Fails when a page of the file is not what SQLite wrote there.
+pub(super) fn check_pages(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+        .map_err(|error| OpenError::from_sqlite(path, &error))?;
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::damaged(path, verdict.replace('\n', " "))) }
 }
 
 /// What opening the file at `path` would find, without touching it.

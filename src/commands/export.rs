@@ -1,0 +1,31 @@
+//! `visavis export`: the database as another program reads it.
+
+use std::path::Path;
+
+use visavis::store::sqlite;
+
+use super::progress::Display;
+
+/// Writes the database at `ours` as the Flask chat's, at `out`.
+pub fn flask(ours: &Path, out: &Path) -> anyhow::Result<()> {
+    let mut display = Display::new();
+    let exported = sqlite::export(ours, out, &mut |progress| display.show(progress))?;
+    drop(display);
+    println!("{} was written as the Flask chat's database", out.display());
+    println!("users: {}", exported.users);
+    println!("chats: {}", exported.chats);
+    println!("messages: {}", exported.messages);
+    if exported.users_with_bcrypt > 0 {
+        println!(
+            "users who need a new password there, whose hash (bcrypt) the Flask chat cannot read: {}",
+            exported.users_with_bcrypt
+        );
+    }
+    if exported.messages_out_of_order > 0 {
+        println!(
+            "messages with an earlier time than the one before, which the Flask chat shows sooner: {}",
+            exported.messages_out_of_order
+        );
+    }
+    Ok(())
+}

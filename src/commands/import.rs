@@ -1,0 +1,55 @@
+//! `visavis import`: a new database from the Flask chat's, which stays as it is.
+
+use std::path::Path;
+
+use anyhow::bail;
+use visavis::store::sqlite::{self, Report};
+
+use super::progress::Display;
+
+/// Makes `new` from `flask`.
+pub fn import(flask: &Path, new: &Path) -> anyhow::Result<()> {
+    let mut display = Display::new();
+    let report = sqlite::import(flask, new, &mut |progress| display.show(progress))?;
+    drop(display);
+    println!("{} was made from {}, which stays as it is", new.display(), flask.display());
+    describe(&report);
+    Ok(())
+}
+
+/// Says what an import of `flask` would do.
+pub fn check(flask: &Path) -> anyhow::Result<()> {
+    let mut display = Display::new();
+    let checked = sqlite::check(flask, &mut |progress| display.show(progress))?;
+    drop(display);
+    println!("{} is a database of the Flask chat; nothing was written", flask.display());
+    describe(&checked.report);
+    println!("rows that cannot be taken: {}", checked.refused);
+    for refusal in &checked.refusals {
+        println!("  {refusal}");
+    }
+    if checked.refused > checked.refusals.len() as u64 {
+        println!("  …");
+    }
+    if checked.refused > 0 {
+        bail!(
+            "{}: rows that cannot be taken: {}; put them right first",
+            flask.display(),
+            checked.refused
+        );
+    }
+    Ok(())
+}
+
+fn describe(report: &Report) {
+    println!("users: {}", report.users);
+    for (kind, count) in &report.hashes {
+        println!("  password hashes, {kind}: {count}");
+    }
+    println!("  gone, put back as \"deleted user\": {}", report.users_gone);
+    println!("chats: {}", report.chats);
+    println!("  missing, added: {}", report.chats_added);
+    println!("  counts of new messages put right: {}", report.counts_put_right);
+    println!("  dates put right: {}", report.dates_put_right);
+    println!("messages: {}", report.messages);
+}

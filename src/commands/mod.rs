@@ -1,0 +1,7 @@
+//! What the program does instead of serving: a file for each subcommand.
+
+pub mod check;
+pub mod export;
+pub mod health;
+pub mod import;
+pub mod progress;

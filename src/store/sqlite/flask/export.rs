@@ -1,0 +1,155 @@
+//! Writes our database as the Flask chat's.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::scan::count;
+use super::{BOUNDED_MEMORY, Progress, Stage, Watch, values};
+use crate::store::sqlite::open::{self, OpenError};
+use crate::store::sqlite::partial::Partial;
+use crate::store::sqlite::read_only::Snapshot;
+
+/// What an export wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exported {
+    pub users: u64,
+    /// Users whose hash Werkzeug cannot read: the Flask chat will not let them in.
+    pub users_with_bcrypt: u64,
+    pub chats: u64,
+    pub messages: u64,
+    /// Messages with a time before that of the message before: the Flask chat shows them earlier.
+    pub messages_out_of_order: u64,
+}
+
+/// The tables as the Flask chat makes them.
+const TABLES: &str = "
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY,
+    username TEXT NOT NULL COLLATE NOCASE,
+    hash TEXT NOT NULL,
+    UNIQUE (username)
+);
+CREATE TABLE chats (
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    chat_partner_id INTEGER NOT NULL REFERENCES users (id),
+    last_message_date NUMERIC NOT NULL,
+    new_message_count INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (user_id, chat_partner_id)
+);
+CREATE TABLE messages (
+    sender_id INTEGER NOT NULL REFERENCES users (id),
+    receiver_id INTEGER NOT NULL REFERENCES users (id),
+    message TEXT NOT NULL,
+    timestamp NUMERIC NOT NULL
+);";
+
+const USERS: &str = "
+SELECT id, username, hash
+FROM users
+ORDER BY id";
+
+const ADD_USER: &str = "
+INSERT INTO users (id, username, hash)
+VALUES (?1, ?2, ?3)";
+
+// Where dates are equal the later row is the newer one, for an import as well.
+const CHATS: &str = "
+SELECT user_id, chat_partner_id, last_message_date, new_message_count
+FROM chats
+ORDER BY user_id, place";
+
+const ADD_CHAT: &str = "
+INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count)
+VALUES (?1, ?2, ?3, ?4)";
+
+const MESSAGES: &str = "
+SELECT sender_id, receiver_id, message, timestamp
+FROM messages
+ORDER BY id";
+
+const ADD_MESSAGE: &str = "
+INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+VALUES (?1, ?2, ?3, ?4)";
+
+/// Writes what the database at `ours` holds at this moment as a new Flask database at `out`, which
+/// appears when it is complete. A server may be running on `ours`.
+///
+/// # Errors
+/// One sentence for the operator. Nothing was made.
+pub fn export(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Exported, OpenError> {
+    if out.symlink_metadata().is_ok() {
+        return Err(OpenError::Taken(out.into()));
+    }
+    let snapshot = Snapshot::open(ours)?;
+    let of_ours = |error: rusqlite::Error| OpenError::from_sqlite(ours, &error);
+    let of_out = |error: rusqlite::Error| OpenError::from_sqlite(out, &error);
+    snapshot.connection.execute_batch(BOUNDED_MEMORY).map_err(of_ours)?;
+    open::must_be_ours(&snapshot.connection, ours)?;
+
+    let partial = Partial::begin(out).map_err(|error| OpenError::cannot_make(out, error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let target = Connection::open_with_flags(partial.path(), flags).map_err(of_out)?;
+    target
+        .execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF;",
+        )
+        .and_then(|()| target.execute_batch(BOUNDED_MEMORY))
+        .and_then(|()| target.execute_batch("BEGIN"))
+        .and_then(|()| target.execute_batch(TABLES))
+        .map_err(of_out)?;
+    let exported = copy(&snapshot.connection, &target, watch).map_err(of_out)?;
+    target.execute_batch("COMMIT").map_err(of_out)?;
+    target.close().map_err(|(_, error)| of_out(error))?;
+    snapshot.verify()?;
+    partial.publish_as(out).map_err(|error| OpenError::cannot_make(out, error))?;
+    Ok(exported)
+}
+
+fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite::Result<Exported> {
+    let mut exported = Exported::default();
+
+    let (mut users, mut add) = (source.prepare(USERS)?, target.prepare(ADD_USER)?);
+    let mut rows = users.query(())?;
+    while let Some(row) = rows.next()? {
+        let hash = row.get_ref(2)?.as_str()?;
+        add.execute(params![row.get::<_, i64>(0)?, row.get_ref(1)?.as_str()?, hash])?;
+        exported.users += 1;
+        exported.users_with_bcrypt += u64::from(values::hash_kind(hash) == values::BCRYPT);
+    }
+
+    let total = count(source, "messages")?;
+    let (mut messages, mut add) = (source.prepare(MESSAGES)?, target.prepare(ADD_MESSAGE)?);
+    let mut rows = messages.query(())?;
+    let mut newest = String::new();
+    while let Some(row) = rows.next()? {
+        let timestamp = row.get_ref(3)?.as_str()?;
+        add.execute(params![
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get_ref(2)?.as_str()?,
+            timestamp
+        ])?;
+        exported.messages_out_of_order += u64::from(timestamp < newest.as_str());
+        newest.clear();
+        newest.push_str(timestamp);
+        exported.messages += 1;
+        if exported.messages.is_multiple_of(4096) || exported.messages == total {
+            watch(Progress { stage: Stage::Messages, done: exported.messages, total });
+        }
+    }
+
+    watch(Progress { stage: Stage::Chats, done: 0, total: 0 });
+    let (mut chats, mut add) = (source.prepare(CHATS)?, target.prepare(ADD_CHAT)?);
+    let mut rows = chats.query(())?;
+    while let Some(row) = rows.next()? {
+        add.execute(params![
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get_ref(2)?.as_str()?,
+            row.get::<_, i64>(3)?
+        ])?;
+        exported.chats += 1;
+    }
+    Ok(exported)
+}
