@@ -43,8 +43,11 @@ $(node_modules_ready): package.json package-lock.json
 	npm ci
 	touch $@
 
+# As root where we are root, and with sudo elsewhere.
+as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 /usr/bin/chromium:
-	apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji
+	$(as_root) apt-get update
+	$(as_root) apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji
 
 clean:
 	cargo clean

@@ -79,7 +79,7 @@ impl Model {
     }
 
     /// What `partner` has said to `user` after the read position.
-    fn new(&self, user: usize, partner: usize) -> Vec<MessageId> {
+    fn unread(&self, user: usize, partner: usize) -> Vec<MessageId> {
         let position = self.chats[&(user, partner)];
         let new =
             self.between(user, partner).filter(|said| said.sender == partner && user != partner);
@@ -97,7 +97,7 @@ impl Model {
     /// The chats of a user, newest first, with their counts.
     fn list(&self, user: usize) -> Vec<(usize, i64)> {
         let order = self.order.get(&user).cloned().unwrap_or_default();
-        let count = |partner| i64::try_from(self.new(user, partner).len()).unwrap();
+        let count = |partner| i64::try_from(self.unread(user, partner).len()).unwrap();
         order.into_iter().rev().map(|partner| (partner, count(partner))).collect()
     }
 
@@ -169,7 +169,7 @@ impl World {
                 let mark = ReadMark::Remaining(count);
                 let marked = self.store.mark_read(self.ids[user], self.ids[partner], mark);
                 if marked.await.unwrap().is_some() {
-                    let new = self.model.new(user, partner);
+                    let new = self.model.unread(user, partner);
                     let remain = usize::try_from(count.max(0)).unwrap();
                     if let Some(read) = new.len().checked_sub(remain + 1) {
                         self.model.read_up_to(user, partner, new[read]);
@@ -208,7 +208,7 @@ impl World {
         self.model.touch(user, partner);
         self.model.touch(partner, user);
         if user != partner {
-            let new = i64::try_from(self.model.new(partner, user).len()).unwrap();
+            let new = i64::try_from(self.model.unread(partner, user).len()).unwrap();
             assert_eq!(added.receiver_new_message_count, new);
         }
     }
