@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use super::scan::{FlaskChat, FlaskMessage, Refused, Source, Taker, scan};
+use super::rows::{FlaskMessage, Refused};
+use super::scan::{FlaskChat, Source, Taker, scan};
 use super::{Progress, Report, Stage, Watch};
 use crate::store::sqlite::open::SCHEMA;
 

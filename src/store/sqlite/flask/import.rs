@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::fill::{Stopped, fill};
-use super::scan::{FlaskChat, FlaskMessage, Refused, Source, Taker, scan};
+use super::rows::{FlaskMessage, Refused};
+use super::scan::{FlaskChat, Source, Taker, scan};
 use super::{BOUNDED_MEMORY, Progress, Report, Stage, Watch};
 use crate::store::sqlite::open::{OpenError, check_pages};
 use crate::store::sqlite::partial::Partial;

@@ -5,6 +5,7 @@ mod export;
 mod fill;
 mod import;
 mod in_place;
+mod rows;
 mod scan;
 mod values;
 

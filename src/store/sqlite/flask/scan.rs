@@ -3,13 +3,11 @@
 //! run are this, with different takers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt;
-use std::path::Path;
 
 use rusqlite::{Connection, Row};
 
+use super::rows::{FlaskMessage, Refused, as_text, read_chat_ids, read_message, read_user};
 use super::{Progress, Report, Stage, Watch, values};
-use crate::store::sqlite::open::OpenError;
 
 /// Between two reports of progress.
 const ROWS_A_STEP: u64 = 4096;
@@ -19,39 +17,6 @@ pub(super) struct Source<'a> {
     pub connection: &'a Connection,
     /// What stands before the names of its tables.
     pub prefix: &'static str,
-}
-
-/// A row that cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub table: &'static str,
-    pub rowid: i64,
-    pub reason: String,
-    /// What to do about it.
-    pub way_out: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "row {} of {} cannot be taken: {} (put it right in a SQLite shell: {})",
-            self.rowid, self.table, self.reason, self.way_out
-        )
-    }
-}
-
-impl Refused {
-    pub(super) fn in_file(&self, path: &Path) -> OpenError {
-        OpenError::Row { path: path.into(), refused: self.to_string() }
-    }
-}
-
-pub(super) struct FlaskMessage<'a> {
-    pub sender: i64,
-    pub receiver: i64,
-    pub message: &'a str,
-    pub timestamp: &'a str,
 }
 
 pub(super) struct FlaskChat {
@@ -328,78 +293,4 @@ fn is_in_order(connection: &Connection, prefix: &str) -> rusqlite::Result<bool> 
         newest.extend_from_slice(timestamp.as_bytes());
     }
     Ok(true)
-}
-
-/// A number in a column without a type means its digits.
-fn as_text(column: &str) -> String {
-    format!("iif(typeof({column}) IN ('integer', 'real'), CAST({column} AS TEXT), {column})")
-}
-
-fn refusal(
-    row: &Row<'_>,
-    table: &'static str,
-    column: &str,
-    reason: &str,
-) -> rusqlite::Result<Refused> {
-    let rowid: i64 = row.get(0)?;
-    let value = match column {
-        "username" | "hash" | "message" | "timestamp" => "'…'",
-        _ => "…",
-    };
-    Ok(Refused {
-        table,
-        rowid,
-        reason: format!("its {column} {reason}"),
-        way_out: format!("UPDATE {table} SET {column} = {value} WHERE rowid = {rowid}"),
-    })
-}
-
-type Read<T> = rusqlite::Result<Result<T, Refused>>;
-
-fn read_user<'a>(row: &'a Row<'_>) -> Read<(i64, &'a str, &'a str)> {
-    let refuse = |column, reason| refusal(row, "users", column, reason).map(Err);
-    let id = match values::id(row.get_ref(1)?) {
-        Ok(id) => id,
-        Err(reason) => return refuse("id", reason),
-    };
-    let username = match values::text(row.get_ref(2)?) {
-        Ok(username) => username,
-        Err(reason) => return refuse("username", reason),
-    };
-    match values::text(row.get_ref(3)?) {
-        Ok(hash) => Ok(Ok((id, username, hash))),
-        Err(reason) => refuse("hash", reason),
-    }
-}
-
-fn read_message<'a>(row: &'a Row<'_>) -> Read<FlaskMessage<'a>> {
-    let refuse = |column, reason| refusal(row, "messages", column, reason).map(Err);
-    let sender = match values::id(row.get_ref(1)?) {
-        Ok(id) => id,
-        Err(reason) => return refuse("sender_id", reason),
-    };
-    let receiver = match values::id(row.get_ref(2)?) {
-        Ok(id) => id,
-        Err(reason) => return refuse("receiver_id", reason),
-    };
-    let message = match values::text(row.get_ref(3)?) {
-        Ok(text) => text,
-        Err(reason) => return refuse("message", reason),
-    };
-    match values::timestamp(row.get_ref(4)?) {
-        Ok(timestamp) => Ok(Ok(FlaskMessage { sender, receiver, message, timestamp })),
-        Err(reason) => refuse("timestamp", reason),
-    }
-}
-
-fn read_chat_ids(row: &Row<'_>) -> Read<(i64, i64)> {
-    let refuse = |column, reason| refusal(row, "chats", column, reason).map(Err);
-    let user = match values::id(row.get_ref(1)?) {
-        Ok(id) => id,
-        Err(reason) => return refuse("user_id", reason),
-    };
-    match values::id(row.get_ref(2)?) {
-        Ok(partner) => Ok(Ok((user, partner))),
-        Err(reason) => refuse("chat_partner_id", reason),
-    }
 }
