@@ -36,10 +36,14 @@ impl Body {
     /// Takes `text` as it is when it says something and has at most 10 000 characters.
     ///
     /// # Errors
-    /// `Invalid` for a blank text (white space only) or one that is too long.
+    /// `Invalid` for a blank text (white space only), one with a NUL, or one that is too long.
     pub fn parse(text: String) -> Result<Self, Error> {
         if text.trim().is_empty() {
             return Err(Error::Invalid("the message is empty".into()));
+        }
+        if text.contains('\0') {
+            let sentence = "the message contains a NUL, which is no text; leave it out";
+            return Err(Error::Invalid(sentence.into()));
         }
         // Bytes are never fewer than characters, so short texts need no counting.
         if text.len() > Self::CHARS_MAX {
@@ -134,6 +138,7 @@ mod tests {
         let body = Body::parse(" two\nlines ".into()).unwrap();
         assert_eq!(body.into_string(), " two\nlines ");
         assert!(Body::parse(" \n\t\u{2003}".into()).is_err());
+        assert!(Body::parse("a\0b".into()).is_err());
     }
 
     #[test]
