@@ -1,12 +1,14 @@
 //! Registering, logging in and out.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::error::Refusal;
 use super::form::Form;
+use super::origin::is_foreign;
 use super::session::{self, AuthSession};
 use super::view::Visit;
 use super::{Site, redirect};
@@ -45,9 +47,13 @@ pub async fn register(
 pub async fn login_page(
     State(site): State<Site>,
     visit: Visit,
+    headers: HeaderMap,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
-    end_session(&site, &mut auth).await?;
+    // Another site's page must not end the session by showing this one in a frame.
+    if !is_foreign(&headers) {
+        end_session(&site, &mut auth).await?;
+    }
     Ok(site.views.page("login.html", &visit.without_session(), json!({})))
 }
 
@@ -69,7 +75,14 @@ pub async fn log_in(
     Ok(redirect("/"))
 }
 
-pub async fn log_out(State(site): State<Site>, mut auth: AuthSession) -> Result<Response, Refusal> {
+pub async fn log_out(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    mut auth: AuthSession,
+) -> Result<Response, Refusal> {
+    if is_foreign(&headers) {
+        return Ok(redirect("/"));
+    }
     end_session(&site, &mut auth).await?;
     Ok(redirect("/login"))
 }

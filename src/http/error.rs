@@ -24,6 +24,11 @@ impl Refusal {
         Self { status: StatusCode::NOT_FOUND, sentence: "there is no such page".into() }
     }
 
+    pub fn from_another_site() -> Self {
+        let sentence = "this came from another site's page; open the chat itself and try again";
+        Self { status: StatusCode::FORBIDDEN, sentence: sentence.into() }
+    }
+
     pub fn method_not_allowed() -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,

@@ -134,6 +134,7 @@ fn pages(site: &Site) -> Router<Site> {
         .route("/chats", get(chats::list))
         .fallback(async || Refusal::page_not_found())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
+        .layer(origin::only_own_forms(site.public_url.as_ref()))
         .layer(from_fn_with_state(site.clone(), error::apologize))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

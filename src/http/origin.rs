@@ -1,12 +1,15 @@
-//! Refuses socket traffic that another site's page sends with the visitor's cookie. The socket
-//! layer itself looks at neither header, and a handshake is a GET, which nothing else protects.
+//! Refuses what another site's page sends with the visitor's cookie: forms, and socket traffic. The
+//! socket layer itself looks at neither header, and a handshake is a GET, which the protection of
+//! forms lets through.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::Site;
+use super::error::Refusal;
 use crate::config::Origin;
 
 pub async fn same_origin(State(site): State<Site>, request: Request, next: Next) -> Response {
@@ -19,13 +22,35 @@ pub async fn same_origin(State(site): State<Site>, request: Request, next: Next)
         .into_response()
 }
 
+/// Lets a form or another unsafe request through only when a page of our own sent it, or what is no
+/// browser.
+pub fn only_own_forms(
+    public_url: Option<&Origin>,
+) -> CsrfLayer<impl Fn(ProtectionError) -> Response + Clone + Send + Sync + 'static> {
+    let mut layer = CsrfLayer::new();
+    if let Some(url) = public_url {
+        match CsrfLayer::new().add_trusted_origin(url.as_str()) {
+            Ok(trusting) => layer = trusting,
+            Err(error) => tracing::error!(%error, "{} is not trusted: {error}", url.as_str()),
+        }
+    }
+    layer.with_rejection_response(|error: ProtectionError| {
+        tracing::info!(%error, "refused a form from another site's page");
+        Refusal::from_another_site().into_response()
+    })
+}
+
+/// Whether a page of another site made the browser ask for this one, as an image, in a frame or by a
+/// link. The visitor may not want what it does.
+pub fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    matches!(site, Some(b"cross-site" | b"same-site"))
+}
+
 /// Whether the page that asks is our own. What is no browser sends neither header.
 fn is_same_origin(headers: &HeaderMap, public_url: Option<&Origin>) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    if matches!(
-        text(header::HeaderName::from_static("sec-fetch-site")),
-        Some("cross-site" | "same-site")
-    ) {
+    if is_foreign(headers) {
         return false;
     }
     let Some(origin) = text(header::ORIGIN) else {

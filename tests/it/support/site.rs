@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use visavis::app::App;
@@ -87,6 +87,18 @@ impl Browser {
     pub async fn post_json(&self, path: &str, body: &'static str) -> Response {
         let request = self.client.post(format!("{}{path}", self.root));
         request.header("content-type", "application/json").body(body).send().await.unwrap()
+    }
+
+    /// A request as a browser sends it for a page of `site`: its `Sec-Fetch-Site` and `Origin`.
+    pub async fn asked_by(&self, site: &str, origin: &str, method: Method, path: &str) -> Response {
+        let request = self.client.request(method, format!("{}{path}", self.root));
+        request.header("sec-fetch-site", site).header("origin", origin).send().await.unwrap()
+    }
+
+    /// A form that a page of `origin` posts, in a browser that tells no more than that.
+    pub async fn form_from(&self, origin: String, path: &str, form: &[(&str, &str)]) -> Response {
+        let request = self.client.post(format!("{}{path}", self.root));
+        request.header("origin", origin).form(form).send().await.unwrap()
     }
 
     pub async fn log_in(&self, name: &str, password: &str) -> Response {
