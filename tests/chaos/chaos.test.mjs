@@ -53,7 +53,7 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
       }
     }
     deeds.push(breakConnections(proxy, random.fork(), over, tally));
-    deeds.push(killServer(server, random.fork(), over, tally));
+    deeds.push(killServer(server, devices, random.fork(), over, tally));
     await Promise.all(deeds);
     proxy.heal();
 

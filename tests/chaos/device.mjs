@@ -41,6 +41,8 @@ export class Device {
   #places = 0;
   /** @type {Set<string>} client ids of what is on its way now */
   #onItsWay = new Set();
+  /** @type {(() => void)[]} who waits for an acknowledgement */
+  #waiting = [];
 
   /** @type {Unsent[]} */
   #outbox = [];
@@ -110,6 +112,11 @@ export class Device {
   /** The count of new messages by partner. */
   get counts() {
     return new Map([...this.#reads].map(([partner, { count }]) => [partner, count]));
+  }
+
+  /** Resolves when the next message is acknowledged. @returns {Promise<void>} */
+  acknowledgement() {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   connect() {
@@ -278,6 +285,7 @@ export class Device {
       const { id, duplicate } = answer;
       if (duplicate && unsent.attempts === 1) this.faults.push(`"${text}" was a duplicate at once`);
       this.#outbox.splice(this.#outbox.indexOf(unsent), 1);
+      for (const resolve of this.#waiting.splice(0)) resolve();
       const { attempts } = unsent;
       this.acknowledged.push({ client_id, partner, text, id, connection, place, attempts });
       this.#keep({ id, sender_id: this.userId, receiver_id: partner, message: text });

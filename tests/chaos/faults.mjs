@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** @import { Server } from "../support/server.mjs" */
+/** @import { Device } from "./device.mjs" */
 /** @import { Proxy } from "./proxy.mjs" */
 /** @import { Random } from "./random.mjs" */
 
@@ -37,12 +38,17 @@ export async function breakConnections(proxy, random, over, tally) {
 
 /**
  * Kills the server again and again until `over`, and leaves it running.
- * @param {Server} server @param {Random} random @param {() => boolean} over
+ * @param {Server} server @param {Device[]} devices @param {Random} random @param {() => boolean} over
  * @param {Record<string, number>} tally counts what was done
  */
-export async function killServer(server, random, over, tally) {
+export async function killServer(server, devices, random, over, tally) {
   while (!over()) {
-    await sleep(random.between(300, 2500));
+    await sleep(random.between(300, 1500));
+    // The moment at which one that acknowledges too early would be found out.
+    if (random.chance(0.7)) {
+      const acknowledgement = devices.map((device) => device.acknowledgement());
+      await Promise.race([...acknowledgement, sleep(1000, undefined, { ref: false })]);
+    }
     await server.stop("SIGKILL");
     tally.kill = (tally.kill ?? 0) + 1;
     await sleep(random.between(0, DOWN_MS_MAX));
