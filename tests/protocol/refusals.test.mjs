@@ -191,11 +191,19 @@ test("a message is kept as it was written, its white space too", async () => {
   const tab = await ann.connect();
   const written = [
     "  two\n\nlines\t",
-    "null\u0000byte",
+    "control\u0001\u007f",
     "'; DROP TABLE messages; --",
     "%s {{ 7*7 }}",
   ];
   for (const message of written) await tab.send(ben, message);
   const { messages } = await tab.join(ben);
   assert.deepEqual(messages.map((row) => row.message), [...written].reverse());
+});
+
+test("a message with a NUL, which is no text, is refused", async () => {
+  const { ann, ben } = await partners(server);
+  const tab = await ann.connect();
+  const { failure } = await tab.send(ben, "null\u0000byte");
+  assert.equal(failure, "the message contains a NUL, which is no text; leave it out");
+  assert.deepEqual((await tab.join(ben)).messages, []);
 });
