@@ -54,6 +54,9 @@ export async function withChat(browser, { database, complaints, args, cdn }, tes
   }
 }
 
+/** What Chromium says of a page that is left while its WebSocket is being opened: that is no fault. */
+const LEFT_WHILE_CONNECTING = /WebSocket is closed before the connection is established/;
+
 /** A running server and the people on it. */
 export class Chat {
   #browser;
@@ -85,7 +88,7 @@ export class Chat {
     context.on("page", (page) => page.on("websocket", (socket) => this.#checkHost(socket.url(), home)));
     context.on("console", (message) => {
       if (message.type() !== "error" && message.type() !== "warning") return;
-      if (this.#complaints?.test(message.text())) return;
+      if (this.#complaints?.test(message.text()) || LEFT_WHILE_CONNECTING.test(message.text())) return;
       this.faults.push(`${message.text()} (${message.location().url})`);
     });
     context.on("weberror", (error) => this.faults.push(String(error.error())));
