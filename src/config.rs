@@ -71,6 +71,16 @@ pub struct Config {
     )]
     pub content_security_policy: ContentPolicy,
 
+    /// How many connections are served at once; more are refused. Each takes a file handle
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_MAX_CONNECTIONS",
+        default_value_t = 16_384,
+        value_name = "NUMBER"
+    )]
+    pub max_connections: usize,
+
     /// The cost of a password hash; each step doubles the time that a guess takes
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
           value_parser = clap::value_parser!(u32).range(4..=31))]

@@ -106,7 +106,7 @@ async fn serve_until_stopped(
         tracing::info!("stopping");
     };
     say_what_is_served(config, &listener, &*store).await?;
-    serve(listener, app.router, app.io.close(), stop).await;
+    serve(listener, app.router, config.max_connections, app.io.close(), stop).await;
     Ok(())
 }
 

@@ -19,16 +19,15 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const STALLED_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the end waits for requests that are under way, and how long for sockets to close.
 const GRACE: Duration = Duration::from_secs(2);
-/// How many connections are served at once. Each takes a file handle and some kilobytes.
-const CONNECTIONS_MAX: usize = 16_384;
 /// How long to wait when the machine has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop` resolves; then awaits `close_sockets`, and what is under way, but not for
+/// Serves at most `connections_max` connections at once, until `stop` resolves; then awaits `close_sockets`, and what is under way, but not for
 /// long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections_max: usize,
     close_sockets: impl Future<Output = ()>,
     stop: impl Future<Output = ()>,
 ) {
@@ -40,8 +39,8 @@ pub async fn serve(
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 // Refused at once: a connection that waits would time out, and tell nobody why.
-                Ok(_) if stopping.receiver_count() > CONNECTIONS_MAX => {
-                    tracing::warn!("refused a connection: {CONNECTIONS_MAX} are being served");
+                Ok(_) if stopping.receiver_count() > connections_max => {
+                    tracing::warn!("refused a connection: {connections_max} are being served (--max-connections)");
                 }
                 Ok((stream, _)) => answer(stream, &router, connections.clone()),
                 Err(error) => pause_after(&error).await,

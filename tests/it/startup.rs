@@ -339,3 +339,31 @@ fn a_signal_ends_the_program_in_time_though_peers_stall() {
     assert!(running.0.wait().unwrap().success());
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }
+
+#[test]
+fn connections_beyond_the_limit_are_refused_until_one_ends() {
+    use std::io::Read;
+    use std::net::TcpStream;
+    let dir = tempfile::tempdir().unwrap();
+    let (_running, address) = started(dir.path(), &["--max-connections", "2"]);
+    let healthy = || {
+        let output = Command::new(PROGRAM).args(["health", "--listen", &address]).output().unwrap();
+        output.status.success()
+    };
+    assert!(healthy());
+    let mut peers: Vec<TcpStream> = Vec::new();
+    // A connection that is refused is closed at once; one that is served waits for a request.
+    let served = |peer: &mut TcpStream| {
+        peer.set_read_timeout(Some(std::time::Duration::from_millis(500))).unwrap();
+        !matches!(peer.read(&mut [0]), Ok(0)) && peer.take_error().unwrap().is_none()
+    };
+    for _ in 0..2 {
+        let mut peer = TcpStream::connect(&address).unwrap();
+        assert!(served(&mut peer));
+        peers.push(peer);
+    }
+    assert!(!healthy());
+    peers.pop();
+    // The server hears of the end a moment later.
+    assert!((0..100).any(|_| healthy()));
+}

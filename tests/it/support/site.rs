@@ -49,7 +49,7 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
-        tokio::spawn(serve(listener, app.router, close, stop));
+        tokio::spawn(serve(listener, app.router, config.max_connections, close, stop));
         Self { address, store, _dir: dir }
     }
 
