@@ -313,7 +313,16 @@ fn the_start_says_where_it_listens_and_what_it_serves() {
 }
 
 #[test]
-fn a_signal_ends_the_program_in_time_though_peers_stall() {
+fn sigterm_ends_the_program_in_time_though_peers_stall() {
+    ends_in_time("-TERM");
+}
+
+#[test]
+fn ctrl_c_ends_the_program_in_time_though_peers_stall() {
+    ends_in_time("-INT");
+}
+
+fn ends_in_time(signal: &str) {
     use std::io::{Read, Write};
     let dir = tempfile::tempdir().unwrap();
     let (mut running, address) = started(dir.path(), &[]);
@@ -333,8 +342,7 @@ fn a_signal_ends_the_program_in_time_though_peers_stall() {
     peers[2].read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 101");
     let begun = std::time::Instant::now();
-    let killed =
-        Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill").args([signal, &running.0.id().to_string()]).status().unwrap();
     assert!(killed.success());
     assert!(running.0.wait().unwrap().success());
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());

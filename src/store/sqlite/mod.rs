@@ -143,6 +143,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_commit_waits_until_it_is_on_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let (connection, _) = {
+            let path = dir.path().join("messenger.db");
+            std::fs::File::create(&path).unwrap();
+            open::open(&path, &mut |_| {}).unwrap()
+        };
+        let full = 2;
+        let synchronous = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+        assert_eq!(synchronous, Ok(full));
+        let journal = connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+        assert_eq!(journal, Ok("wal".to_owned()));
+    }
+
+    #[test]
     fn no_query_reads_a_whole_table() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(open::SCHEMA).unwrap();
