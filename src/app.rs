@@ -31,8 +31,9 @@ impl App {
         config: &Config,
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,
+        passwords: Passwords,
     ) -> Result<Self, Unready> {
-        let services = Services::new(store, clock, Passwords::new(config.bcrypt_cost));
+        let services = Services::new(store, clock, passwords);
         let (sockets, io, realtime) = Realtime::start(services.clone());
         let site = Site::new(config, services.clone(), realtime)?;
         // The layer takes every request for this path before the route does.

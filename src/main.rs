@@ -18,7 +18,7 @@ use visavis::clock::{Clock, SystemClock};
 use visavis::config::{Command, Config, LogFormat};
 use visavis::config_file;
 use visavis::serve::serve;
-use visavis::service::Accounts;
+use visavis::service::{Accounts, Passwords};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
@@ -92,7 +92,8 @@ async fn serve_until_stopped(
     store: Arc<dyn Store>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let app = App::new(config, &store, &clock)?;
+    let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
+    let app = App::new(config, &store, &clock, passwords)?;
     tokio::spawn(sweep(app.services.accounts));
     // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
     let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;

@@ -1,5 +1,9 @@
 //! Hashing and checking of passwords, off the async threads and never more at once than there are
 //! cores: each takes a core for a quarter of a second, by design.
+//!
+//! The time of an answer must not tell who has an account, nor which. Hashes of several schemes may
+//! be in use (bcrypt's at several costs, and Werkzeug's), and each takes a time of its own; so a
+//! login that fails does the work of all of them, whether the name was known or not.
 
 use std::sync::Arc;
 
@@ -8,17 +12,16 @@ use tokio::sync::Semaphore;
 use super::werkzeug;
 use crate::domain::{Error, NewPassword};
 
-/// The alphabet-correct tail of a bcrypt hash that no password is known to fit.
-const NOBODYS_SALT_AND_HASH: &str = "visavisvisavisvisaviseu8bPOkWZPBWqlxzQBBnGGGGGGGGGGGG";
-
 /// Makes and checks password hashes.
 #[derive(Clone)]
 pub struct Passwords {
     cost: u32,
+    schemes: Arc<[Scheme]>,
     cores: Arc<Semaphore>,
 }
 
 /// What checking a password came to.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Wrong,
     Right,
@@ -27,11 +30,13 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// `cost` is bcrypt's, from 4 to 31; each step doubles the time.
+    /// `cost` is bcrypt's, from 4 to 31; each step doubles the time. `in_use` are the schemes of the
+    /// accounts that there are, each as the part of a hash before its salt.
     #[must_use]
-    pub fn new(cost: u32) -> Self {
+    pub fn new(cost: u32, in_use: &[String]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { cost, cores: Arc::new(Semaphore::new(cores)) }
+        let schemes = schemes(cost, in_use).into();
+        Self { cost, schemes, cores: Arc::new(Semaphore::new(cores)) }
     }
 
     /// The bcrypt hash of a new password.
@@ -42,11 +47,18 @@ impl Passwords {
             .map_err(Error::internal)
     }
 
-    /// Whether `password` belongs to `hash`; `None` (there is no such user) costs the same time as
-    /// a wrong password.
+    /// Whether `password` belongs to `hash`. `None` (there is no such user) costs the same work as a
+    /// wrong password.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Error> {
-        let cost = self.cost;
-        self.on_a_core(move || verify(&password, hash.as_deref(), cost)).await
+        let (cost, schemes) = (self.cost, Arc::clone(&self.schemes));
+        self.on_a_core(move || {
+            if fits(&password, hash.as_deref(), &schemes, check) {
+                rehashed(&password, hash.as_deref(), cost)
+            } else {
+                Verdict::Wrong
+            }
+        })
+        .await
     }
 
     async fn on_a_core<T: Send + 'static>(
@@ -63,54 +75,189 @@ impl Passwords {
     }
 }
 
-fn verify(password: &str, hash: Option<&str>, cost: u32) -> Verdict {
-    // bcrypt looks at 72 bytes only: a longer password would fit by its beginning.
-    let within_bcrypt = password.len() <= NewPassword::BYTES_MAX;
-    match hash {
-        Some(hash) if werkzeug::is_werkzeug(hash) => {
-            if !werkzeug::verify(password, hash) {
-                spend_the_time_of_bcrypt(password, cost);
-                return Verdict::Wrong;
+/// A kind of hash: two of the same scheme take the same time to check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scheme {
+    Bcrypt { cost: u32 },
+    Werkzeug(werkzeug::Method),
+}
+
+impl Scheme {
+    /// The scheme of a hash, or of the part of one before its salt; `None` for what is no hash.
+    fn of(hash: &str) -> Option<Self> {
+        let bcrypt = hash.strip_prefix("$2").and_then(|rest| rest.split('$').nth(1));
+        match bcrypt {
+            Some(cost) => cost.parse().ok().map(|cost| Self::Bcrypt { cost }),
+            None => werkzeug::Method::of(hash).map(Self::Werkzeug),
+        }
+    }
+
+    /// A hash of this scheme that no password is known to fit.
+    fn hash_of_nobody(&self) -> String {
+        match self {
+            Self::Bcrypt { cost } => {
+                format!("$2b${cost:02}$visavisvisavisvisaviseu8bPOkWZPBWqlxzQBBnGGGGGGGGGGGG")
             }
-            // A password that bcrypt cannot hold keeps its old hash.
-            let rehashed = within_bcrypt.then(|| bcrypt::hash(password, cost).ok()).flatten();
-            rehashed.map_or(Verdict::Right, Verdict::RightRehashed)
-        }
-        Some(hash) if within_bcrypt && bcrypt::verify(password, hash).unwrap_or(false) => {
-            Verdict::Right
-        }
-        Some(hash) => {
-            if !within_bcrypt || !hash.starts_with("$2") {
-                spend_the_time_of_bcrypt(password, cost);
-            }
-            Verdict::Wrong
-        }
-        None => {
-            spend_the_time_of_bcrypt(password, cost);
-            Verdict::Wrong
+            Self::Werkzeug(method) => method.hash_of_nobody(),
         }
     }
 }
 
-/// An answer that comes sooner than that of a wrong password would tell who has an account.
-fn spend_the_time_of_bcrypt(password: &str, cost: u32) {
-    _ = bcrypt::verify(password, &format!("$2b${cost:02}${NOBODYS_SALT_AND_HASH}"));
+/// The schemes in use, each once; that of new hashes is one of them.
+fn schemes(cost: u32, in_use: &[String]) -> Vec<Scheme> {
+    let mut schemes = vec![Scheme::Bcrypt { cost }];
+    for scheme in in_use.iter().filter_map(|prefix| Scheme::of(prefix)) {
+        if !schemes.contains(&scheme) {
+            schemes.push(scheme);
+        }
+    }
+    schemes
+}
+
+/// Whether `password` fits `hash`. When it does not, every scheme has been checked once.
+fn fits(
+    password: &str,
+    hash: Option<&str>,
+    schemes: &[Scheme],
+    mut check: impl FnMut(&str, &str) -> bool,
+) -> bool {
+    let own = hash.and_then(Scheme::of);
+    if let Some(hash) = hash.filter(|_| own.is_some())
+        && check(password, hash)
+    {
+        return true;
+    }
+    for scheme in schemes.iter().filter(|scheme| own.as_ref() != Some(scheme)) {
+        check(password, &scheme.hash_of_nobody());
+    }
+    false
+}
+
+/// Checks one hash; this is where the time goes.
+fn check(password: &str, hash: &str) -> bool {
+    match Scheme::of(hash) {
+        // bcrypt looks at 72 bytes only: a longer password would fit by its beginning.
+        Some(Scheme::Bcrypt { .. }) => {
+            bcrypt::verify(password, hash).unwrap_or(false)
+                && password.len() <= NewPassword::BYTES_MAX
+        }
+        Some(Scheme::Werkzeug(_)) => werkzeug::verify(password, hash),
+        None => false,
+    }
+}
+
+/// The verdict on a password that is right: a hash that is weaker than a new one is replaced.
+fn rehashed(password: &str, hash: Option<&str>, cost: u32) -> Verdict {
+    let own = hash.and_then(Scheme::of);
+    let strong = matches!(own, Some(Scheme::Bcrypt { cost: of_own }) if of_own >= cost);
+    // A password that bcrypt cannot hold keeps its old hash.
+    if strong || password.len() > NewPassword::BYTES_MAX {
+        return Verdict::Right;
+    }
+    bcrypt::hash(password, cost).map_or(Verdict::Right, Verdict::RightRehashed)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
     use super::*;
 
+    const SCRYPT: &str = "scrypt:16:8:1$salz$05a737940bba997a92da1e539012a59cae2eb2c36fd5ab5b0b7d55ee4c1cafe5cd8bf7ba87688ca172c4f3c9c8c8586bf670e76db485878301efe613351044e4";
+    const SHA1: &str = "pbkdf2:sha1:1000$salz$a6b9797a34ee6b93284ab5653a9cf9acd45c5828";
+
+    fn prefixes() -> Vec<String> {
+        ["$2b$04$", "$2a$05$", "$2y$05$", "scrypt:16:8:1$", "pbkdf2:sha1:1000$", "!", ""]
+            .map(String::from)
+            .to_vec()
+    }
+
+    /// The schemes that a login works through, in an order of their own.
+    fn work(password: &str, hash: Option<&str>) -> Vec<String> {
+        let mut work = Vec::new();
+        let known = schemes(4, &prefixes());
+        let fits = fits(password, hash, &known, |password, hash| {
+            work.push(format!("{:?}", Scheme::of(hash).unwrap()));
+            check(password, hash)
+        });
+        assert!(!fits, "{hash:?}");
+        work.sort();
+        work
+    }
+
     #[test]
-    fn the_hash_of_nobody_is_one_that_bcrypt_works_on() {
-        let hash = format!("$2b$04${NOBODYS_SALT_AND_HASH}");
-        assert!(matches!(bcrypt::verify("any password", &hash), Ok(false)));
+    fn an_unknown_user_costs_the_same_work_as_a_wrong_password_for_any_kind_of_account() {
+        let unknown = work("wrong password", None);
+        assert_eq!(unknown.len(), 4, "bcrypt at two costs, scrypt and pbkdf2: {unknown:?}");
+        let bcrypt = bcrypt::hash("right password", 4).unwrap();
+        let costlier = bcrypt::hash("right password", 5).unwrap();
+        for known in [&*bcrypt, &*costlier, SCRYPT, SHA1, "!", ""] {
+            assert_eq!(work("wrong password", Some(known)), unknown, "{known}");
+            assert_eq!(work(&"x".repeat(73), Some(known)), unknown, "{known}");
+        }
+    }
+
+    #[test]
+    fn the_hash_of_nobody_is_one_that_takes_the_time_of_its_scheme_and_fits_nothing() {
+        for scheme in schemes(4, &prefixes()) {
+            let hash = scheme.hash_of_nobody();
+            assert_eq!(Scheme::of(&hash), Some(scheme.clone()));
+            match scheme {
+                // An error would come at once.
+                Scheme::Bcrypt { .. } => {
+                    assert!(matches!(bcrypt::verify("any password", &hash), Ok(false)));
+                }
+                Scheme::Werkzeug(_) => assert!(!werkzeug::verify("any password", &hash)),
+            }
+        }
     }
 
     #[test]
     fn a_password_beyond_72_bytes_does_not_fit_by_its_beginning() {
         let hash = bcrypt::hash("x".repeat(72), 4).unwrap();
-        assert!(matches!(verify(&"x".repeat(72), Some(&hash), 4), Verdict::Right));
-        assert!(matches!(verify(&"x".repeat(73), Some(&hash), 4), Verdict::Wrong));
+        assert!(check(&"x".repeat(72), &hash));
+        assert!(!check(&"x".repeat(73), &hash));
+    }
+
+    #[test]
+    fn a_right_password_makes_a_weaker_hash_what_a_new_one_would_be() {
+        let hash = bcrypt::hash("right password", 5).unwrap();
+        for strong in [4, 5] {
+            assert_eq!(rehashed("right password", Some(&hash), strong), Verdict::Right);
+        }
+        for weak in [&*hash, SCRYPT] {
+            let Verdict::RightRehashed(new) = rehashed("right password", Some(weak), 6) else {
+                panic!("{weak} stayed");
+            };
+            assert!(new.starts_with("$2b$06$"), "{new}");
+            assert!(check("right password", &new));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn no_more_hashes_run_at_once_than_there_are_cores() {
+        let cores = std::thread::available_parallelism().unwrap().get();
+        let passwords = Passwords::new(4, &[]);
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..cores * 8)
+            .map(|_| {
+                let passwords = passwords.clone();
+                let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+                tokio::spawn(async move {
+                    let work = move || {
+                        let now = running.fetch_add(1, Ordering::SeqCst) + 1;
+                        most.fetch_max(now, Ordering::SeqCst);
+                        std::thread::sleep(Duration::from_millis(20));
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    };
+                    passwords.on_a_core(work).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(most.load(Ordering::SeqCst) <= cores, "{most:?} on {cores} cores");
     }
 }

@@ -5,14 +5,9 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-/// Whether `hash` is one that [`verify`] can check.
-pub fn is_werkzeug(hash: &str) -> bool {
-    Method::parse(hash).is_some()
-}
-
 /// Whether `password` belongs to `hash`. Takes 30 to 100 ms and up to 64 MiB.
 pub fn verify(password: &str, hash: &str) -> bool {
-    let Some((method, salt, expected)) = Method::parse(hash) else {
+    let Some((method, salt, expected)) = parse(hash) else {
         return false;
     };
     let mut derived = vec![0; expected.len()];
@@ -20,23 +15,25 @@ pub fn verify(password: &str, hash: &str) -> bool {
         && bool::from(derived.ct_eq(&expected))
 }
 
-enum Method {
-    Scrypt(scrypt::Params),
+/// How a hash was derived, which is what its check costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    Scrypt { log_n: u8, r: u32, p: u32 },
     Pbkdf2 { digest: Digest, iterations: u32 },
 }
 
-enum Digest {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digest {
     Sha1,
     Sha256,
     Sha512,
 }
 
 impl Method {
-    /// The method, the salt (taken as its text) and the expected bytes of a hash.
-    fn parse(hash: &str) -> Option<(Self, &str, Vec<u8>)> {
-        let mut parts = hash.splitn(3, '$');
-        let (method, salt, hex) = (parts.next()?, parts.next()?, parts.next()?);
-        let expected = decode_hex(hex)?;
+    /// The method of a hash, or of the part of one before its salt; `None` for what is no hash of
+    /// Werkzeug's.
+    pub fn of(hash: &str) -> Option<Self> {
+        let (method, _) = hash.split_once('$')?;
         let mut words = method.split(':');
         let method = match words.next()? {
             "scrypt" => {
@@ -51,7 +48,8 @@ impl Method {
                     return None;
                 }
                 let log_n = u8::try_from(n.trailing_zeros()).ok()?;
-                Self::Scrypt(scrypt::Params::new(log_n, r, p).ok()?)
+                scrypt::Params::new(log_n, r, p).ok()?;
+                Self::Scrypt { log_n, r, p }
             }
             "pbkdf2" => {
                 let digest = match words.next()? {
@@ -64,20 +62,46 @@ impl Method {
             }
             _ => return None,
         };
-        words.next().is_none().then_some((method, salt, expected))
+        words.next().is_none().then_some(method)
+    }
+
+    /// A hash of this method that no password is known to fit.
+    pub fn hash_of_nobody(&self) -> String {
+        let (method, bytes) = match self {
+            Self::Scrypt { log_n, r, p } => (format!("scrypt:{}:{r}:{p}", 1_u64 << log_n), 64),
+            Self::Pbkdf2 { digest, iterations } => {
+                let (digest, bytes) = match digest {
+                    Digest::Sha1 => ("sha1", 20),
+                    Digest::Sha256 => ("sha256", 32),
+                    Digest::Sha512 => ("sha512", 64),
+                };
+                (format!("pbkdf2:{digest}:{iterations}"), bytes)
+            }
+        };
+        format!("{method}$visavisvisavisvi${}", "00".repeat(bytes))
     }
 
     fn derive(&self, password: &[u8], salt: &[u8], out: &mut [u8]) -> bool {
-        match self {
-            Self::Scrypt(params) => return scrypt::scrypt(password, salt, params, out).is_ok(),
+        match *self {
+            Self::Scrypt { log_n, r, p } => {
+                return scrypt::Params::new(log_n, r, p)
+                    .is_ok_and(|params| scrypt::scrypt(password, salt, &params, out).is_ok());
+            }
             Self::Pbkdf2 { digest, iterations } => match digest {
-                Digest::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, *iterations, out),
-                Digest::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, *iterations, out),
-                Digest::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, *iterations, out),
+                Digest::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(password, salt, iterations, out),
+                Digest::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(password, salt, iterations, out),
+                Digest::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(password, salt, iterations, out),
             },
         }
         true
     }
+}
+
+/// The method, the salt (taken as its text) and the expected bytes of a hash.
+fn parse(hash: &str) -> Option<(Method, &str, Vec<u8>)> {
+    let mut parts = hash.splitn(3, '$').skip(1);
+    let (salt, hex) = (parts.next()?, parts.next()?);
+    Some((Method::of(hash)?, salt, decode_hex(hex)?))
 }
 
 /// The bytes of lower- or upper-case hexadecimal; `None` for anything else, the empty text included.
@@ -122,7 +146,7 @@ mod tests {
             "pbkdf2:sha256:1$salz$0g",
             "pbkdf2:sha256:1$salz$000",
         ] {
-            assert!(!is_werkzeug(hash), "{hash}");
+            assert!(parse(hash).is_none(), "{hash}");
             assert!(!verify("", hash), "{hash}");
         }
     }

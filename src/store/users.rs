@@ -25,6 +25,10 @@ pub trait UserStore: Send + Sync {
     /// alike in either case, in the order of names; at most `limit`.
     fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>>;
 
+    /// What the stored hashes begin with, up to their salt, each once and in no order: tells which
+    /// schemes are in use. Reads every account.
+    fn hash_schemes(&self) -> Reply<Vec<String>>;
+
     /// Puts `new` in the place of the hash `old`; false, and nothing changes, when the account
     /// has another hash by now.
     fn replace_hash(&self, id: UserId, old: &str, new: &str) -> Reply<bool>;

@@ -30,6 +30,7 @@ contract!(
     a_search_takes_every_character_literally,
     a_search_is_bounded_and_in_the_order_of_names,
     a_hash_is_replaced_only_when_it_is_still_the_old_one,
+    every_scheme_of_hashes_in_use_is_known,
     a_chat_with_nobody_is_not_opened,
     opening_a_chat_again_changes_nothing,
     a_message_without_a_chat_is_not_kept,
@@ -145,6 +146,27 @@ async fn a_hash_is_replaced_only_when_it_is_still_the_old_one(store: AnyStore) {
     assert!(store.replace_hash(ann, "hash", "new").await.unwrap());
     assert!(!store.replace_hash(ann, "hash", "newer").await.unwrap());
     assert_eq!(store.account(ann).await.unwrap().unwrap().hash, "new");
+}
+
+async fn every_scheme_of_hashes_in_use_is_known(store: AnyStore) {
+    assert_eq!(store.hash_schemes().await.unwrap(), [""; 0]);
+    let hashes = [
+        "$2b$12$abcdefghijklmnopqrstuv",
+        "$2b$12$vutsrqponmlkjihgfedcba",
+        "$2y$10$abcdefghijklmnopqrstuv",
+        "scrypt:32768:8:1$salt$00",
+        "pbkdf2:sha256:260000$salt$00",
+        "pbkdf2:sha256:260000$other$11",
+        "no hash",
+    ];
+    for (number, hash) in hashes.iter().enumerate() {
+        let name = Username::parse(&format!("user {number}")).unwrap();
+        store.add_user(&name, hash).await.unwrap();
+    }
+    let mut schemes = store.hash_schemes().await.unwrap();
+    schemes.sort();
+    let expected = ["", "$2b$12$", "$2y$10$", "pbkdf2:sha256:260000$", "scrypt:32768:8:1$"];
+    assert_eq!(schemes, expected);
 }
 
 async fn a_chat_with_nobody_is_not_opened(store: AnyStore) {

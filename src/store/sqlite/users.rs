@@ -30,12 +30,18 @@ WHERE username >= ?1 AND username <= ?1 || char(0x10ffff)
 ORDER BY username
 LIMIT ?2";
 
+// Bcrypt's are like $2b$12$SALT…, Werkzeug's like METHOD$SALT$….
+const HASH_SCHEMES: &str = "
+SELECT DISTINCT
+    CASE WHEN hash GLOB '$2?$*' THEN substr(hash, 1, 7) ELSE substr(hash, 1, instr(hash, '$')) END
+FROM users";
+
 const REPLACE_HASH: &str = "
 UPDATE users
 SET hash = ?3
 WHERE id = ?1 AND hash = ?2";
 
-/// Every query of this file, for the test that reads their plans.
+/// Every query of this file but the one that is made for each start only, for the test that reads their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[ADD, BY_ID, BY_NAME, BY_PREFIX, REPLACE_HASH];
 
@@ -66,6 +72,12 @@ impl UserStore for SqliteStore {
         let prefix = prefix.to_owned();
         self.read(move |connection| {
             connection.prepare_cached(BY_PREFIX)?.query_map(params![prefix, limit], user)?.collect()
+        })
+    }
+
+    fn hash_schemes(&self) -> Reply<Vec<String>> {
+        self.read(|connection| {
+            connection.prepare_cached(HASH_SCHEMES)?.query_map((), |row| row.get(0))?.collect()
         })
     }
 

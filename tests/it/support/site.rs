@@ -14,6 +14,7 @@ use visavis::app::App;
 use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::serve::serve;
+use visavis::service::Passwords;
 use visavis::store::Store;
 
 use super::{FixedClock, NOW, open, sqlite};
@@ -45,7 +46,8 @@ impl Site {
         let flags = ["visavis", "--bcrypt-cost", "4"].iter().chain(flags);
         let config = Config::parse_from(flags);
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(NOW));
-        let app = App::new(&config, &store, &clock).unwrap();
+        let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await.unwrap());
+        let app = App::new(&config, &store, &clock, passwords).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
