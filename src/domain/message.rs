@@ -26,6 +26,15 @@ pub struct Message {
     pub timestamp: Timestamp,
 }
 
+impl Message {
+    /// About how many bytes it takes on the wire.
+    #[must_use]
+    pub fn wire_bytes(&self) -> usize {
+        // Ids, timestamp and the names of the fields.
+        self.message.len() + 128
+    }
+}
+
 /// The text of a message that may be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body(String);

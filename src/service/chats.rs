@@ -8,8 +8,9 @@ use crate::store::{Marked, Newest, Older, Opened, Store, Synced};
 
 /// How many messages a chat shows when it is opened, unless more are new.
 pub const JOINED_MESSAGES: u32 = 20;
-/// How many it shows at most: a thousand of the longest are 40 MB.
-const JOINED_MESSAGES_MAX: u32 = 1000;
+/// How much it shows at most, in bytes on the wire: thirty thousand short messages. Without a bound
+/// one person could make another's page load without end.
+const JOINED_BYTES_MAX: usize = 4_000_000;
 /// How many more it shows when it is scrolled to the top.
 const OLDER_MESSAGES: u32 = 10;
 /// How many messages a client that comes back gets at a time: of the longest, 4 MB.
@@ -42,13 +43,13 @@ impl Chats {
         Ok(self.store.chats_of(user, CHATS_MAX).await?)
     }
 
-    /// What a chat shows when it is opened: the newest 20 messages, or all that are new.
+    /// What a chat shows when it is opened: the newest 20 messages, or all that are new (up to 4 MB).
     ///
     /// # Errors
     /// `NotFound` when the user has no such chat.
     pub async fn newest(&self, user: UserId, partner: UserId) -> Result<Newest, Error> {
         let newest =
-            self.store.newest_messages(user, partner, JOINED_MESSAGES, JOINED_MESSAGES_MAX).await?;
+            self.store.newest_messages(user, partner, JOINED_MESSAGES, JOINED_BYTES_MAX).await?;
         newest.ok_or_else(no_such_chat)
     }
 

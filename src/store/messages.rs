@@ -60,14 +60,14 @@ pub trait MessageStore: Send + Sync {
     /// when the sender has no chat with the receiver.
     fn add_message(&self, message: NewMessage) -> Reply<Option<Added>>;
 
-    /// The newest `at_least` messages, or all since the first unread one where those are more, but
-    /// never more than `at_most`. `None` when `user` has no chat with `partner`.
+    /// The newest `at_least` messages, and where more are new all since the first unread one, as far
+    /// as they fit into `bytes_max` on the wire. `None` when `user` has no chat with `partner`.
     fn newest_messages(
         &self,
         user: UserId,
         partner: UserId,
         at_least: u32,
-        at_most: u32,
+        bytes_max: usize,
     ) -> Reply<Option<Newest>>;
 
     /// A page of older messages, newest first, at most `limit`; empty at the end.

@@ -40,12 +40,14 @@ fn flask_database_with(rows: &str) -> (std::path::PathBuf, TempDir) {
 }
 
 async fn texts(store: &dyn Store, reader: i64, partner: i64) -> Vec<String> {
-    let newest = store.newest_messages(UserId(reader), UserId(partner), 1000, 1000).await.unwrap();
+    let newest =
+        store.newest_messages(UserId(reader), UserId(partner), 1000, usize::MAX).await.unwrap();
     newest.unwrap().messages.into_iter().rev().map(|message| message.message).collect()
 }
 
 async fn count(store: &dyn Store, reader: i64, partner: i64) -> i64 {
-    let newest = store.newest_messages(UserId(reader), UserId(partner), 20, 20).await.unwrap();
+    let newest =
+        store.newest_messages(UserId(reader), UserId(partner), 20, usize::MAX).await.unwrap();
     newest.unwrap().read.new_message_count
 }
 
@@ -121,7 +123,8 @@ async fn each_chat_keeps_its_count_and_reading_on_takes_it_down() {
         assert_eq!(count(&*store, reader, partner).await, expected, "({reader}, {partner})");
     }
     // dora has read one of three: two remain behind the read position, and fall with it.
-    let newest = store.newest_messages(UserId(6), UserId(1), 20, 20).await.unwrap().unwrap();
+    let newest =
+        store.newest_messages(UserId(6), UserId(1), 20, usize::MAX).await.unwrap().unwrap();
     assert_eq!(newest.messages[2].id, newest.read.last_read_id);
     let mark = ReadMark::UpTo(newest.messages[1].id);
     let marked = store.mark_read(UserId(6), UserId(1), mark).await.unwrap().unwrap();

@@ -14,7 +14,8 @@ fn note(text: &str) -> NewMessage {
 }
 
 async fn texts(store: &dyn Store) -> Vec<String> {
-    let newest = store.newest_messages(UserId(1), UserId(1), 100, 100).await.unwrap().unwrap();
+    let newest =
+        store.newest_messages(UserId(1), UserId(1), 100, usize::MAX).await.unwrap().unwrap();
     newest.messages.into_iter().rev().map(|message| message.message).collect()
 }
 

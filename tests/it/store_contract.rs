@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
+    Body, ClientId, Message, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
 };
 use visavis::store::{Added, NewMessage, Older, Store, StoreError, StoredSession};
 
@@ -86,7 +86,7 @@ async fn pair(store: &AnyStore) -> (UserId, UserId) {
 
 /// What `reader` sees of the chat: texts oldest first, and the count of what is new.
 async fn view(store: &AnyStore, reader: UserId, partner: UserId) -> (Vec<String>, i64) {
-    let newest = store.newest_messages(reader, partner, 20, 1000).await.unwrap().unwrap();
+    let newest = store.newest_messages(reader, partner, 20, usize::MAX).await.unwrap().unwrap();
     let texts = newest.messages.into_iter().rev().map(|message| message.message).collect();
     (texts, newest.read.new_message_count)
 }
@@ -289,10 +289,15 @@ async fn joining_is_bounded(store: AnyStore) {
     for number in 1..=30 {
         send(&store, ann, bob, &number.to_string()).await;
     }
-    let newest = store.newest_messages(bob, ann, 20, 25).await.unwrap().unwrap();
-    assert_eq!(newest.messages.len(), 25);
-    assert_eq!(newest.messages[0].message, "30");
+    let all = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap();
+    assert_eq!(all.messages.len(), 30);
+    let of_25: usize = all.messages.iter().take(25).map(Message::wire_bytes).sum();
+    let newest = store.newest_messages(bob, ann, 20, of_25).await.unwrap().unwrap();
+    assert_eq!(newest.messages, all.messages[..25]);
     assert_eq!(newest.read.new_message_count, 30);
+    // However long they are, the newest few are shown.
+    let newest = store.newest_messages(bob, ann, 20, 0).await.unwrap().unwrap();
+    assert_eq!(newest.messages, all.messages[..20]);
 }
 
 async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {
@@ -319,7 +324,7 @@ async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let eve = user(&store, "eve").await;
     send(&store, ann, bob, "secret").await;
-    assert_eq!(store.newest_messages(eve, ann, 20, 100).await.unwrap(), None);
+    assert_eq!(store.newest_messages(eve, ann, 20, usize::MAX).await.unwrap(), None);
     assert_eq!(store.older_messages(eve, ann, Older::Skip(0), 10).await.unwrap(), None);
     assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
     // With a chat of their own they read that one.
@@ -351,7 +356,7 @@ async fn a_read_position_only_moves_forward(store: AnyStore) {
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[2])).await, (2, true));
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[0])).await, (2, false));
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(-5))).await, (2, false));
-    let position = store.newest_messages(bob, ann, 20, 100).await.unwrap().unwrap().read;
+    let position = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap().read;
     assert_eq!(position.last_read_id, ids[2]);
 }
 

@@ -37,6 +37,21 @@ test("a chat shows everything since the first new message when that is more than
   assert.equal(new_message_count, 30);
 });
 
+for (const transport of /** @type {const} */ (["websocket", "polling"])) {
+  test(`thousands of new messages are shown when a chat is opened over ${transport}`, async () => {
+    const { ann, ben } = await partners(server);
+    const annTab = await ann.connect();
+    const lines = texts("line", 3000).map((line) => `${line} ${"…".repeat(300)}`);
+    for (let sent = 0; sent < lines.length; sent += 500) {
+      await annTab.sendAll(ben, lines.slice(sent, sent + 500));
+    }
+    const benTab = await ben.connect({ transport });
+    const { messages, new_message_count } = await benTab.join(ann);
+    assert.deepEqual(messagesOf(messages), lines.reverse());
+    assert.equal(new_message_count, 3000);
+  });
+}
+
 test("joining a chat does not count its messages as read", async () => {
   const { ann, ben } = await partners(server);
   const annTab = await ann.connect();

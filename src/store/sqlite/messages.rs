@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::chats::{chats_of, read_state};
-use crate::domain::{ClientId, Message, MessageId, Timestamp, UserId};
+use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
 use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply, Synced};
 
 const ADD: &str = "
@@ -70,13 +70,6 @@ WHERE min(sender_id, receiver_id) = min(?1, ?2)
 ORDER BY id
 LIMIT 1";
 
-const COUNT_SINCE: &str = "
-SELECT count(*)
-FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id >= ?3";
-
 const PAGE: &str = "
 SELECT id, sender_id, receiver_id, message, timestamp
 FROM messages
@@ -109,7 +102,6 @@ pub(super) const QUERIES: &[&str] = &[
     COUNT_AS_NEW,
     OPEN_RECEIVERS_CHAT,
     FIRST_NEW,
-    COUNT_SINCE,
     PAGE,
     CHATS_WITH_LATER,
     LATER,
@@ -125,7 +117,7 @@ impl MessageStore for SqliteStore {
         user: UserId,
         partner: UserId,
         at_least: u32,
-        at_most: u32,
+        bytes_max: usize,
     ) -> Reply<Option<Newest>> {
         self.read(move |connection| {
             // One snapshot, so that the count belongs to the messages.
@@ -133,13 +125,7 @@ impl MessageStore for SqliteStore {
             let Some(read) = read_state(&snapshot, user, partner)? else {
                 return Ok(None);
             };
-            let since_first_new = if read.new_message_count > 0 {
-                count_since_first_new(&snapshot, user, partner, read.last_read_id)?
-            } else {
-                0
-            };
-            let limit = since_first_new.max(at_least).min(at_most);
-            let messages = page(&snapshot, user, partner, Older::Skip(0), limit)?;
+            let messages = newest(&snapshot, user, partner, read, at_least, bytes_max)?;
             Ok(Some(Newest { messages, read }))
         })
     }
@@ -265,22 +251,38 @@ fn sent_before(
     })
 }
 
-fn count_since_first_new(
+/// The newest `at_least` messages, and on to the first unread one while they fit into `bytes_max`.
+fn newest(
     connection: &Connection,
     user: UserId,
     partner: UserId,
-    last_read: MessageId,
-) -> rusqlite::Result<u32> {
-    let first_new: Option<i64> = connection
-        .prepare_cached(FIRST_NEW)?
-        .query_row(params![user.0, partner.0, last_read.0], |row| row.get(0))
-        .optional()?;
-    let Some(first_new) = first_new else {
-        return Ok(0);
+    read: ReadState,
+    at_least: u32,
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Message>> {
+    let first_new = if read.new_message_count > 0 {
+        connection
+            .prepare_cached(FIRST_NEW)?
+            .query_row(params![user.0, partner.0, read.last_read_id.0], |row| row.get(0))
+            .optional()?
+            .map(MessageId)
+    } else {
+        None
     };
-    connection
-        .prepare_cached(COUNT_SINCE)?
-        .query_row(params![user.0, partner.0, first_new], |row| row.get(0))
+    let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
+    let (mut messages, mut bytes) = (Vec::new(), 0);
+    let mut query = connection.prepare_cached(PAGE)?;
+    let rows = query.query_map(params![user.0, partner.0, i64::MAX, -1, 0], message)?;
+    for row in rows {
+        let message = row?;
+        bytes += message.wire_bytes();
+        let wanted = first_new.is_some_and(|first| message.id >= first) && bytes <= bytes_max;
+        if messages.len() >= at_least && !wanted {
+            break;
+        }
+        messages.push(message);
+    }
+    Ok(messages)
 }
 
 fn page(
