@@ -1,0 +1,89 @@
+//! What should be so, in a few lines.
+
+use std::collections::BTreeMap;
+
+use visavis::domain::MessageId;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub id: MessageId,
+    pub sender: usize,
+    pub receiver: usize,
+    pub text: String,
+}
+
+/// Everything that was said and read, by the numbers of people.
+#[derive(Default)]
+pub struct Expected {
+    pub said: Vec<Said>,
+    pub sent_before: BTreeMap<(usize, u8), MessageId>,
+    /// Read positions, by (user, partner); there is one for each open chat.
+    chats: BTreeMap<(usize, usize), MessageId>,
+    /// The partners of each user, newest last.
+    order: BTreeMap<usize, Vec<usize>>,
+}
+
+impl Expected {
+    pub fn is_open(&self, user: usize, partner: usize) -> bool {
+        self.chats.contains_key(&(user, partner))
+    }
+
+    pub fn open(&mut self, user: usize, partner: usize) {
+        if !self.is_open(user, partner) {
+            self.chats.insert((user, partner), MessageId(0));
+            self.touch(user, partner);
+        }
+    }
+
+    pub fn say(&mut self, said: Said) {
+        let (sender, receiver) = (said.sender, said.receiver);
+        self.said.push(said);
+        self.chats.entry((receiver, sender)).or_insert(MessageId(0));
+        self.touch(sender, receiver);
+        self.touch(receiver, sender);
+    }
+
+    fn touch(&mut self, user: usize, partner: usize) {
+        let order = self.order.entry(user).or_default();
+        order.retain(|other| *other != partner);
+        order.push(partner);
+    }
+
+    pub fn between(&self, user: usize, partner: usize) -> impl DoubleEndedIterator<Item = &Said> {
+        self.said.iter().filter(move |said| {
+            (said.sender, said.receiver) == (user, partner)
+                || (said.sender, said.receiver) == (partner, user)
+        })
+    }
+
+    /// What `partner` has said to `user` after the read position.
+    pub fn unread(&self, user: usize, partner: usize) -> Vec<MessageId> {
+        let position = self.chats[&(user, partner)];
+        let new =
+            self.between(user, partner).filter(|said| said.sender == partner && user != partner);
+        new.map(|said| said.id).filter(|id| *id > position).collect()
+    }
+
+    pub fn count(&self, user: usize, partner: usize) -> i64 {
+        i64::try_from(self.unread(user, partner).len()).unwrap()
+    }
+
+    pub fn read_up_to(&mut self, user: usize, partner: usize, id: MessageId) {
+        let newest = self.between(user, partner).map(|said| said.id).next_back();
+        let id = newest.map_or(MessageId(0), |newest| newest.min(id));
+        if let Some(position) = self.chats.get_mut(&(user, partner)) {
+            *position = id.max(*position);
+        }
+    }
+
+    /// The chats of a user, newest first, with their counts.
+    pub fn list(&self, user: usize) -> Vec<(usize, i64)> {
+        let order = self.order.get(&user).cloned().unwrap_or_default();
+        order.into_iter().rev().map(|partner| (partner, self.count(user, partner))).collect()
+    }
+
+    pub fn of(&self, user: usize) -> Vec<Said> {
+        let own = self.said.iter().filter(|said| said.sender == user || said.receiver == user);
+        own.cloned().collect()
+    }
+}
