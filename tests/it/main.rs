@@ -11,6 +11,7 @@ mod faults;
 mod model;
 mod import_export;
 mod interrupted;
+mod large_import;
 mod other_sites;
 mod pages;
 mod round_trip;

@@ -2,13 +2,26 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 import { partners } from "../support/client.mjs";
 import { startServer } from "../support/server.mjs";
 
-const server = await startServer();
-after(() => server.remove());
+const dir = await mkdtemp(join(tmpdir(), "visavis-disk-"));
+const failingDisk = join(dir, "failing_disk.so");
+const fault = join(dir, "fault");
+const source = fileURLToPath(new URL("../support/failing_disk.c", import.meta.url));
+execFileSync("cc", ["-shared", "-fPIC", "-o", failingDisk, source, "-ldl"]);
+
+const server = await startServer({ env: { LD_PRELOAD: failingDisk, FAILING_DISK: fault } });
+after(async () => {
+  await server.remove();
+  await rm(dir, { recursive: true });
+});
 
 /** Limits how large a file the server may write. @param {string} bytes */
 function limitFiles(bytes) {
@@ -49,3 +62,34 @@ test("when the disk takes no more, messages are refused as such, and stored agai
   const { messages } = await (await ben.connect()).join(ann);
   assert.deepEqual(messages.map((row) => row.id).reverse(), stored);
 });
+
+for (const [what, errno] of /** @type {const} */ ([
+  ["becomes read-only", constants.errno.EROFS],
+  ["does not keep what was written to it", constants.errno.EIO],
+])) {
+  test(`while the disk ${what}, messages are refused as such, and stored again afterwards`, async () => {
+    const { ann, ben } = await partners(server);
+    const [annTab, benTab] = [await ann.connect(), await ben.connect()];
+    const stored = [(await annTab.send(ben, "before")).id];
+
+    await writeFile(fault, String(errno));
+    for (let number = 0; number < 3; number += 1) {
+      const refused = await annTab.send(ben, `lost ${number}`);
+      assert.deepEqual(refused, { failure: "Something went wrong :(", code: "unavailable" });
+    }
+    // Reading goes on all the while.
+    const { messages } = await benTab.join(ann);
+    assert.deepEqual(messages.map((row) => row.message), ["before"]);
+
+    await rm(fault);
+    const again = await annTab.send(ben, "it goes on");
+    assert.equal(again.failure, undefined);
+    stored.push(again.id);
+    await benTab.receives("message_received_from_current_chat", ({ id }) => id === again.id);
+
+    await server.stop("SIGKILL");
+    await server.start();
+    const kept = (await (await ben.connect()).join(ann)).messages;
+    assert.deepEqual(kept.map((row) => row.id).reverse(), stored);
+  });
+}

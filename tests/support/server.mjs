@@ -25,14 +25,16 @@ export class Server {
   /** @type {import("node:child_process").ChildProcess | undefined} */
   #process;
   #args;
+  #env;
   #log = "";
   /** The port is chosen by the first start and kept by the later ones, as browsers would expect. */
   #port = 0;
 
-  /** @param {string} dir @param {string[]} args */
-  constructor(dir, args) {
+  /** @param {string} dir @param {string[]} args @param {Record<string, string>} env */
+  constructor(dir, args, env) {
     this.dir = dir;
     this.#args = args;
+    this.#env = { ...process.env, ...env };
   }
 
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
@@ -59,7 +61,11 @@ export class Server {
   /** Resolves when the program says where it listens. */
   async start() {
     const args = ["--listen", `127.0.0.1:${this.#port}`, "--bcrypt-cost", "4", ...this.#args];
-    const child = spawn(program, args, { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      cwd: this.dir,
+      env: this.#env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#process = child;
     const listening = new Promise((resolve, reject) => {
       for (const stream of [child.stdout, child.stderr]) {
@@ -93,11 +99,11 @@ export class Server {
 
 /**
  * A running server, over a copy of `database` or a new one.
- * @param {{ database?: string, args?: string[] }} [options]
+ * @param {{ database?: string, args?: string[], env?: Record<string, string> }} [options]
  */
-export async function startServer({ database, args = [] } = {}) {
+export async function startServer({ database, args = [], env = {} } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "visavis-"));
-  const server = new Server(dir, args);
+  const server = new Server(dir, args, env);
   if (database) await copyFile(database, server.database);
   await server.start();
   return server;
