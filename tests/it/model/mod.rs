@@ -190,7 +190,9 @@ impl World {
                 chats.map(|chat| (self.person(chat.partner.id), chat.read.new_message_count));
             let chats = chats.collect();
             let device = &mut self.devices[user][device];
-            missed.into_iter().for_each(|said| device.hear(said));
+            for said in missed {
+                device.hear(said);
+            }
             device.chats = chats;
             device.connected = true;
             if !page.more {
