@@ -191,7 +191,7 @@ export class ChatPage {
       onBack: () => this.#address.leave(),
     });
     for (const entry of this.#outbox.of(id)) conversation.showUnsent(entry);
-    if (this.#connection.connected) conversation.join();
+    if (this.#connection.confirmed) conversation.join();
     conversation.focus();
     return conversation;
   }
@@ -214,10 +214,16 @@ export class ChatPage {
     this.#touch(entry.chatId);
   }
 
-  async #connected() {
+  #connected() {
     this.#banner.up();
     // First of all: it shows whether this is still the same person's page.
-    if (!(await this.#catchUp()) || !this.#connection.connected) return;
+    this.#catchUp();
+  }
+
+  /** The connection is this person's, and what was missed is here. */
+  #caughtUp() {
+    if (this.#connection.confirmed || !this.#connection.connected) return;
+    this.#connection.confirm();
     this.#page.dataset.connection = "up";
     this.#conversation?.join();
     this.#outbox.resume();
@@ -239,10 +245,7 @@ export class ChatPage {
     else if (this.#connection.connected && Date.now() - this.#hiddenAt >= AWAY_MS) this.#catchUp();
   }
 
-  /**
-   * Learns what was missed: the chats, and the messages of the one that is open.
-   * @returns {Promise<boolean>} whether the page stays
-   */
+  /** Learns what was missed: the chats, and the messages of the one that is open. */
   async #catchUp() {
     const conversation = this.#conversation;
     let since_id = conversation?.completeTo || NEWEST_ID;
@@ -252,10 +255,11 @@ export class ChatPage {
         const [synced] = await this.#connection.request(ClientEvent.SYNC, { since_id }, (synced) =>
           this.#apply(synced, conversation, asked),
         );
-        if (synced.user_id !== this.#userId) return false;
+        if (synced.user_id !== this.#userId) return;
         more = synced.more;
         since_id = synced.messages.at(-1)?.id ?? since_id;
       }
+      this.#caughtUp();
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       // The connection may be dead without anybody having noticed.
@@ -263,7 +267,6 @@ export class ChatPage {
       // When it is lost, the next one asks again.
       else if (error.code !== "disconnected") setTimeout(() => this.#catchUp(), UNAVAILABLE_MS);
     }
-    return true;
   }
 
   /**

@@ -1,4 +1,4 @@
-// How one message looks: a stored one, one on its way, one that failed.
+// How one message looks: a stored one, one on its way, one that waits or failed.
 
 import { fullText, parseTimestamp, timeText } from "./dates.js";
 import { draw, find } from "./template.js";
@@ -36,8 +36,15 @@ export function drawStored(row, partnerName) {
   return element;
 }
 
+/** What stands in the place of the time. */
+const STATES = {
+  sending: { className: "message-pending", text: "Sending…" },
+  waiting: { className: "message-waiting", text: "Waiting for a connection…" },
+  failed: { className: "message-failed", text: "Not sent" },
+};
+
 /**
- * @typedef {object} FailureWays
+ * @typedef {object} UnsentWays
  * @property {() => void} retry
  * @property {() => void} edit
  * @property {() => void} remove
@@ -45,29 +52,29 @@ export function drawStored(row, partnerName) {
 
 /**
  * @param {Entry} entry
- * @param {FailureWays} ways
+ * @param {UnsentWays} ways
  * @returns {HTMLElement}
  */
 export function drawUnsent(entry, ways) {
   const element = drawMessage(entry.text, null);
-  const failed = entry.state === "failed";
-  element.classList.add(failed ? "message-failed" : "message-pending");
-  find(element, ".message-date").textContent = failed ? "Not sent" : "Sending…";
-  if (failed) element.append(drawFailure(entry, ways));
+  const { className, text } = STATES[entry.state];
+  element.classList.add(className);
+  find(element, ".message-date").textContent = text;
+  if (entry.state !== "sending") element.append(drawWays(entry, ways));
   return element;
 }
 
 /**
  * @param {Entry} entry
- * @param {FailureWays} ways
+ * @param {UnsentWays} ways
  */
-function drawFailure(entry, ways) {
-  const failure = find(draw("failure-template"), ".message-failure");
-  find(failure, ".message-failure-reason").textContent = entry.reason;
-  const retry = find(failure, ".try-again");
+function drawWays(entry, ways) {
+  const unsent = find(draw("unsent-template"), ".message-unsent");
+  find(unsent, ".message-unsent-reason").textContent = entry.reason;
+  const retry = find(unsent, ".try-again");
   if (entry.mayBeRetried) retry.addEventListener("click", ways.retry);
   else retry.remove();
-  find(failure, ".edit").addEventListener("click", ways.edit);
-  find(failure, ".remove").addEventListener("click", ways.remove);
-  return failure;
+  find(unsent, ".edit").addEventListener("click", ways.edit);
+  find(unsent, ".remove").addEventListener("click", ways.remove);
+  return unsent;
 }

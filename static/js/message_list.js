@@ -5,7 +5,7 @@ import { dayKey, dayText, parseTimestamp } from "./dates.js";
 import { drawStored, drawUnsent } from "./message_element.js";
 
 /** @import { Row } from "./events.js" */
-/** @import { FailureWays } from "./message_element.js" */
+/** @import { UnsentWays } from "./message_element.js" */
 /** @import { Entry } from "./outbox.js" */
 
 /** @typedef {{ row: Row, element: HTMLElement, date: Date | null }} Shown */
@@ -125,7 +125,7 @@ export class MessageList {
   /**
    * Shows a message that is on its way, or what has become of it.
    * @param {Entry} entry
-   * @param {FailureWays} ways
+   * @param {UnsentWays} ways
    */
   showUnsent(entry, ways) {
     const element = drawUnsent(entry, ways);

@@ -1,5 +1,6 @@
 // Messages that the server has not acknowledged yet. One leaves the outbox when it is known to be
-// stored, or when its writer takes it back.
+// stored, or when its writer takes it back. What could not be sent for want of a connection is sent
+// by itself, in the order written, when there is one.
 
 import { newClientId } from "./client_id.js";
 import { RequestError } from "./socket.js";
@@ -11,10 +12,9 @@ import { RequestError } from "./socket.js";
  * @property {string} clientId makes sending it again harmless
  * @property {number} chatId
  * @property {string} text
- * @property {"sending" | "failed"} state
+ * @property {"sending" | "waiting" | "failed"} state it waits for a connection
  * @property {string} reason why it failed, for the user
- * @property {boolean} mayBeRetried as it is
- * @property {boolean} unsure it may have been stored, only the answer was lost
+ * @property {boolean} mayBeRetried as it is, when it failed
  *
  * @typedef {{ id: number, timestamp: string, duplicate: boolean }} Sent
  *
@@ -25,21 +25,11 @@ import { RequestError } from "./socket.js";
  */
 
 const KEY = "outbox";
-/** How often a message is sent anew when the connection breaks while it is on its way. */
-const ATTEMPTS = 3;
 /**
  * A text of more UTF-16 units has more than 10 000 characters for certain. It is not even sent: a
  * packet that is too large would cost the connection.
  */
 const UNITS_MAX = 20_000;
-/** What is known of a message that was on its way when the page was left. */
-const LOST = {
-  state: "failed",
-  reason: "It is not known whether it was sent.",
-  mayBeRetried: true,
-  unsure: true,
-};
-
 export class Outbox {
   #storage;
   #events;
@@ -54,7 +44,8 @@ export class Outbox {
     this.#storage = storage;
     this.#events = events;
     for (const entry of storage.read(KEY, /** @type {Entry[]} */ ([]))) {
-      if (entry.state === "sending") Object.assign(entry, LOST);
+      // It was on its way when the page was left: the next connection tells what became of it.
+      if (entry.state === "sending") entry.state = "waiting";
       this.#entries.set(entry.clientId, entry);
     }
   }
@@ -80,12 +71,11 @@ export class Outbox {
       state: "sending",
       reason: "",
       mayBeRetried: false,
-      unsure: false,
     };
     this.#entries.set(entry.clientId, entry);
     if (text.length > UNITS_MAX) {
       const chars = [...text].length;
-      this.#fail(entry, `the message is longer than 10000 characters (it has ${chars})`, false);
+      this.#turn(entry, "failed", `the message is longer than 10000 characters (it has ${chars})`);
     } else {
       this.#send(entry);
     }
@@ -102,50 +92,39 @@ export class Outbox {
     this.#save();
   }
 
-  /** After a reconnect: learns what became of the messages whose answer was lost. */
+  /**
+   * After a connect: sends all that the server has not refused for good, oldest first. What it had
+   * already, it acknowledges again.
+   */
   resume() {
     for (const entry of this.#entries.values()) {
-      if (entry.state === "failed" && entry.unsure) this.#send(entry);
+      if (entry.state === "waiting" || (entry.state === "failed" && entry.mayBeRetried)) this.#send(entry);
     }
   }
 
   /** @param {Entry} entry */
   async #send(entry) {
-    entry.state = "sending";
-    this.#save();
-    this.#events.onChange(entry);
+    this.#turn(entry, "sending");
     try {
-      const sent = await this.#attempt(entry);
+      const sent = await this.#events.send(entry);
       this.remove(entry);
       this.#events.onSent(entry, sent);
     } catch (error) {
       const known = error instanceof RequestError;
       if (!known) console.error(error);
-      this.#fail(entry, known ? error.message : "It was not sent.", known && error.mayBeRetried);
-    }
-  }
-
-  /** @param {Entry} entry */
-  async #attempt(entry) {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#events.send(entry);
-      } catch (error) {
-        const cut = error instanceof RequestError && error.unsure;
-        // A refusal settles it: it is not stored.
-        entry.unsure = cut || (entry.unsure && error instanceof RequestError && error.mayBeRetried);
-        if (!cut || error.code !== "disconnected" || attempt === ATTEMPTS) throw error;
-      }
+      if (known && error.code === "disconnected") this.#turn(entry, "waiting");
+      else this.#turn(entry, "failed", known ? error.message : "It was not sent.", known && error.mayBeRetried);
     }
   }
 
   /**
    * @param {Entry} entry
-   * @param {string} reason
-   * @param {boolean} mayBeRetried
+   * @param {Entry["state"]} state
+   * @param {string} [reason]
+   * @param {boolean} [mayBeRetried]
    */
-  #fail(entry, reason, mayBeRetried) {
-    Object.assign(entry, { state: "failed", reason, mayBeRetried });
+  #turn(entry, state, reason = "", mayBeRetried = false) {
+    Object.assign(entry, { state, reason, mayBeRetried });
     this.#save();
     // Its writer may have removed it while it was on its way.
     if (this.#entries.has(entry.clientId)) this.#events.onChange(entry);

@@ -1,4 +1,7 @@
-// The connection to the server. Every question goes through `request`, so none waits for ever.
+// The connection to the server. Every question goes through `request`, so none waits for ever, and
+// none leaves on a connection that may be another person's.
+
+import { ClientEvent } from "./events.js";
 
 /** @import { Answers, News, Questions } from "./events.js" */
 
@@ -9,8 +12,6 @@ const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
 
 /** How long the server may take to answer. */
 const ANSWER_MS = 8000;
-/** How long a question may wait for a connection that is not there. */
-const CONNECTION_MS = 3000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
 
@@ -19,12 +20,10 @@ export class RequestError extends Error {
   /**
    * @param {string} sentence
    * @param {string} code the server's, or `timeout`, or `disconnected`
-   * @param {boolean} [unsure] the server may have done it all the same
    */
-  constructor(sentence, code, unsure = false) {
+  constructor(sentence, code) {
     super(sentence);
     this.code = code;
-    this.unsure = unsure;
   }
 
   /** Whether the very same question may be answered another time. */
@@ -43,15 +42,16 @@ export class RequestError extends Error {
 
 export class Connection {
   #socket = io({ autoConnect: false, reconnectionDelay: 500, reconnectionDelayMax: 2500 });
-  #connects = 0;
+  #confirmed = false;
 
   /** @param {ConnectionEvents} events */
   constructor(events) {
-    this.#socket.on("connect", () => {
-      this.#connects += 1;
-      events.onConnect();
-    });
+    this.#socket.on("connect", () => events.onConnect());
     this.#socket.on("disconnect", (reason) => {
+      this.#confirmed = false;
+      // What was asked when the connection was dead already is kept here, to leave on the next one
+      // before anybody could look whose that is.
+      this.#socket.sendBuffer = [];
       events.onDisconnect();
       if (reason === "io server disconnect") events.onDismissed();
     });
@@ -65,6 +65,16 @@ export class Connection {
 
   get connected() {
     return this.#socket.connected;
+  }
+
+  /** Whether it is connected, and known to be the connection of the person that the page is for. */
+  get confirmed() {
+    return this.#confirmed;
+  }
+
+  /** This connection is that person's: it may be asked anything. */
+  confirm() {
+    this.#confirmed = true;
   }
 
   connect() {
@@ -87,7 +97,8 @@ export class Connection {
   }
 
   /**
-   * Asks the server. Rejects with a RequestError.
+   * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but
+   * for `sync`, which tells whose it is.
    * @template {keyof Questions} E
    * @param {E} event
    * @param {Questions[E]} question
@@ -97,17 +108,19 @@ export class Connection {
    */
   request(event, question, take) {
     const socket = this.#socket;
-    const connects = this.#connects;
-    const wasConnected = socket.connected;
     return new Promise((resolve, reject) => {
-      const timeout = socket.timeout(wasConnected ? ANSWER_MS : CONNECTION_MS);
+      const may = event === ClientEvent.SYNC ? this.connected : this.confirmed;
+      if (!may) {
+        reject(new RequestError("There is no connection.", "disconnected"));
+        return;
+      }
+      const timeout = socket.timeout(ANSWER_MS);
       timeout.emit(event, question, (/** @type {Error | null} */ lost, /** @type {any[]} */ ...answer) => {
         if (lost) {
-          const unsure = wasConnected || this.#connects !== connects;
           reject(
             socket.connected
-              ? new RequestError("The server has not answered.", "timeout", unsure)
-              : new RequestError("There is no connection.", "disconnected", unsure),
+              ? new RequestError("The server has not answered.", "timeout")
+              : new RequestError("There is no connection.", "disconnected"),
           );
         } else if (answer[0]?.failure) {
           reject(new RequestError(answer[0].failure, answer[0].code));

@@ -1,11 +1,13 @@
 // After a gap — the server was killed, the network cut, the page asleep — the page catches up by
-// itself, and what its writer had on the way arrives once.
+// itself, and what its writer had on the way arrives once. The original's client does nothing of it:
+// this is our client's alone.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { Proxy } from "../chaos/proxy.mjs";
-import { ChatsTab, OUTAGE, launch, withChat } from "../support/browser.mjs";
+import { OUTAGE, launch, withChat } from "../support/browser.mjs";
+import { ChatsTab } from "../support/chats_tab.mjs";
 import { Person, texts } from "../support/client.mjs";
 import { register } from "../support/server.mjs";
 
@@ -151,6 +153,8 @@ for (const lost of ["message", "acknowledgement"]) {
         /** @type {Set<string>} */
         const clientIds = new Set();
         let [attempts, losing] = [0, false];
+        let hold = () => {};
+        const held = new Promise((resolve) => (hold = () => resolve(undefined)));
         await ann.context.route("**/socket.io/**", async (route) => {
           const request = route.request();
           const sent = request.postData() ?? "";
@@ -160,8 +164,10 @@ for (const lost of ["message", "acknowledgement"]) {
             attempts += 1;
           }
           // What is held is never answered: the page stays in the dark until it is left.
-          const held = losing && (lost === "message" ? Boolean(clientId) : !clientId);
-          if (held) return;
+          if (losing && (lost === "message" ? Boolean(clientId) : !clientId)) {
+            hold();
+            return;
+          }
           const response = await route.fetch().catch(() => null);
           if (losing && lost === "acknowledgement" && !clientId) return;
           await (response ? route.fulfill({ response }) : route.abort()).catch(() => {});
@@ -174,20 +180,75 @@ for (const lost of ["message", "acknowledgement"]) {
         await anns.send("on its way");
         await anns.page.locator(".message-pending").waitFor();
         if (lost === "acknowledgement") await bobs.shows("on its way", "theirs");
-        else while (attempts === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+        else await held;
 
         losing = false;
         const again = way === "reloaded" ? anns : await restored(anns);
         if (way === "reloaded") await anns.reload();
         await again.shows("on its way", "mine");
         await bobs.shows("on its way", "theirs");
-        assert.equal(await again.page.locator(".message-pending, .message-failed").count(), 0);
+        assert.equal(await again.unsent.count(), 0);
         await bobs.send("only once?");
         await again.shows("only once?", "theirs");
         for (const tab of [again, bobs]) assert.deepEqual(await tab.texts(), ["on its way", "only once?"]);
         assert.deepEqual([attempts, clientIds.size], [2, 1]);
       }));
   }
+}
+
+test("a message on its way when the connection breaks stays before those that are written later", bounded, () =>
+  withBehindProxy(async (chat, proxy) => {
+    const [bob, ann] = await people(chat, "bob", "ann");
+    await bob.opens(ann);
+    const bobs = await (await chat.person("bob", { browser: { baseURL: proxy.url } })).chats();
+    await bobs.open("ann");
+    await bobs.online();
+    for (const link of proxy.links) link.stall();
+    await bobs.send("first");
+    await bobs.page.locator(".message-pending").waitFor();
+    proxy.down();
+    await bobs.waiting.waitFor();
+    await bobs.send("second");
+    await bobs.waiting.nth(1).waitFor();
+    proxy.up();
+    await bobs.shows("second", "mine");
+    assert.equal(await bobs.unsent.count(), 0);
+    assert.deepEqual(await bobs.texts(), ["first", "second"]);
+  }));
+
+for (const gap of ["a break", "a sleep in which the connection dies"]) {
+  test(`after ${gap} nothing leaves on the connection of somebody else`, bounded, () =>
+    withBehindProxy(async (chat, proxy) => {
+      const [bob, ann, cyd] = await people(chat, "bob", "ann", "cyd");
+      for (const sender of [bob, cyd]) {
+        await sender.opens(ann);
+        await ann.opens(sender);
+      }
+      const browsing = await chat.person("bob", { browser: { baseURL: proxy.url } });
+      const bobs = await browsing.chats();
+      await bobs.page.clock.install();
+      await bobs.open("ann");
+      await bobs.online();
+      const text = "from bob to ann";
+      if (gap === "a break") {
+        proxy.down();
+        await bobs.page.locator(".chat-page[data-connection=down]").waitFor();
+      } else {
+        // No timer has noticed anything yet: the socket is connected, as far as it knows.
+        for (const link of proxy.links) link.stall();
+        await bobs.page.clock.setSystemTime(Date.now() + 3_600_000);
+      }
+      const [name, value] = cyd.cookie.split("=");
+      await browsing.context.addCookies([{ name, value, url: proxy.url }]);
+      await bobs.send(text);
+      await bobs.unsent.filter({ hasText: text }).waitFor();
+      proxy.down();
+      proxy.up();
+      // The page becomes the other person's.
+      await bobs.page.locator(`.chat-page[data-user-id="${cyd.id}"][data-connection=up]`).waitFor();
+      const anns = await ann.connect();
+      for (const sender of [bob, cyd]) assert.deepEqual((await anns.join(sender)).messages, []);
+    }));
 }
 
 /** @param {(chat: Chat, proxy: Proxy) => Promise<void>} run */

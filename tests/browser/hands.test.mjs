@@ -1,4 +1,4 @@
-// Phones and keyboards.
+// Phones and keyboards, which the original's pages do not care for: this is our client's alone.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -103,7 +103,7 @@ test("the keyboard alone is enough to read, write and change chats", bounded, ()
     await keyboard.press("Tab");
     await keyboard.press("Space");
     await focused("#message");
-    assert.equal(await tab.page.locator(".partner-name").textContent(), "cyd");
+    assert.equal(await tab.partnerName.textContent(), "cyd");
     const described = tab.page.getByRole("button", { name: "bob", exact: true, description: "0 new messages" });
     await described.waitFor();
   }));

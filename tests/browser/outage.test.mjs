@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { OUTAGE, launch, withChat } from "../support/browser.mjs";
+import { BOTH } from "../support/pages.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -15,7 +16,56 @@ after(() => browser.close());
 const bounded = { timeout: 40_000 };
 const outage = { complaints: OUTAGE };
 
+for (const pages of BOTH) {
+  test(`after a crash of the server a reload is enough to go on, on ${pages.name}`, bounded, () =>
+    withChat(browser, { ...outage, pages }, async (chat) => {
+      const [ann, bob] = await chat.friends("ann", "bob");
+      const [anns, bobs] = [await ann.chats(), await bob.chats()];
+      await anns.open("bob");
+      await bobs.open("ann");
+      await anns.send("before");
+      await bobs.shows("before", "theirs");
+      await chat.server.stop("SIGKILL");
+      await chat.server.start();
+      for (const [tab, partner] of /** @type {const} */ ([[anns, "bob"], [bobs, "ann"]])) {
+        await tab.reopen(partner);
+        await tab.messages.first().waitFor();
+        await tab.online();
+      }
+      await bobs.send("after");
+      await anns.shows("after", "theirs");
+      for (const tab of [anns, bobs]) assert.deepEqual(await tab.texts(), ["before", "after"]);
+    }));
+}
+
+// What follows is our client's alone: its outbox, its drafts, and its way back without a reload.
+
 test("a failed send is shown at the message, and Try again stores it once", bounded, () =>
+  withChat(browser, {}, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await anns.open("bob");
+    await bobs.open("ann");
+    await anns.send("before");
+    await bobs.shows("before", "theirs");
+
+    chat.server.limitFiles("1");
+    await anns.send("too much for the disk");
+    await anns.failed.filter({ hasText: "Something went wrong :(" }).waitFor();
+    chat.server.limitFiles("unlimited");
+    await anns.failed.getByRole("button", { name: "Try again" }).click();
+
+    await anns.shows("too much for the disk", "mine");
+    assert.equal(await anns.unsent.count(), 0);
+    await bobs.shows("too much for the disk", "theirs");
+    for (const tab of [anns, bobs]) {
+      await tab.reload();
+      await tab.messages.nth(1).waitFor();
+      assert.deepEqual(await tab.texts(), ["before", "too much for the disk"]);
+    }
+  }));
+
+test("what is written without a connection leaves by itself when there is one, in order and once", bounded, () =>
   withChat(browser, outage, async (chat) => {
     const [ann, bob] = await chat.friends("ann", "bob");
     const [anns, bobs] = [await ann.chats(), await bob.chats()];
@@ -26,20 +76,22 @@ test("a failed send is shown at the message, and Try again stores it once", boun
 
     await chat.server.stop();
     await anns.banner.filter({ hasText: "No connection" }).waitFor();
-    await anns.send("in the dark");
-    await anns.page.locator(".message-pending").filter({ hasText: "in the dark" }).waitFor();
-    await anns.failed.filter({ hasText: "There is no connection." }).waitFor();
+    for (const text of ["one", "two", "taken back", "three"]) await anns.send(text);
+    const takenBack = anns.waiting.filter({ hasText: "taken back" });
+    await takenBack.filter({ hasText: "Waiting for a connection" }).waitFor();
+    assert.equal(await takenBack.getByRole("button", { name: "Try again" }).count(), 0);
+    await takenBack.getByRole("button", { name: "Remove" }).click();
+    await anns.send("four");
     await chat.server.start();
-    await anns.online();
-    await anns.failed.getByRole("button", { name: "Try again" }).click();
 
-    await anns.shows("in the dark", "mine");
-    assert.equal(await anns.failed.count(), 0);
-    await bobs.shows("in the dark", "theirs");
+    await anns.shows("four", "mine");
+    await bobs.shows("four", "theirs");
+    assert.equal(await anns.unsent.count(), 0);
     for (const tab of [anns, bobs]) {
+      assert.deepEqual(await tab.texts(), ["before", "one", "two", "three", "four"]);
       await tab.reload();
-      await tab.messages.nth(1).waitFor();
-      assert.deepEqual(await tab.texts(), ["before", "in the dark"]);
+      await tab.messages.nth(4).waitFor();
+      assert.deepEqual(await tab.texts(), ["before", "one", "two", "three", "four"]);
     }
   }));
 
@@ -124,7 +176,7 @@ test("a message whose acknowledgement is lost is stored and shown once", bounded
     for (const tab of [anns, bobs]) {
       assert.deepEqual(await tab.texts(), ["first", "second", "third"]);
     }
-    assert.equal(await anns.page.locator(".message-pending, .message-failed").count(), 0);
+    assert.equal(await anns.unsent.count(), 0);
   }));
 
 test("a refused message says why and can be edited", bounded, () =>
@@ -150,7 +202,7 @@ test("a refused message says why and can be edited", bounded, () =>
     assert.equal(await anns.failed.count(), 0);
   }));
 
-test("what was typed outlives another chat, a reload, and a send that failed", bounded, () =>
+test("what was typed outlives another chat, a reload, and a time without a connection", bounded, () =>
   withChat(browser, outage, async (chat) => {
     const [ann] = await chat.friends("ann", "bob");
     await chat.friends("cyd", "dora");
@@ -165,16 +217,17 @@ test("what was typed outlives another chat, a reload, and a send that failed", b
 
     await chat.server.stop();
     await anns.box.press("Enter");
-    await anns.failed.waitFor();
+    await anns.waiting.waitFor();
     await anns.box.fill("and the next");
     await anns.open("cyd");
-    assert.equal(await anns.failed.count(), 0);
+    assert.equal(await anns.unsent.count(), 0);
     await anns.open("bob");
-    await anns.failed.filter({ hasText: "half a senten" }).waitFor();
+    await anns.waiting.filter({ hasText: "half a senten" }).waitFor();
+    await anns.open("cyd");
     await chat.server.start();
     await anns.online();
     await anns.reload();
+    await anns.open("bob");
     assert.equal(await anns.box.inputValue(), "and the next");
-    await anns.failed.getByRole("button", { name: "Try again" }).click();
     await anns.shows("half a senten", "mine");
   }));

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, withChat } from "../support/browser.mjs";
+import { BOTH } from "../support/pages.mjs";
 import { FLASK_DATABASE, register } from "../support/server.mjs";
+
+/** @import { Page } from "playwright-core" */
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -15,52 +18,87 @@ after(() => browser.close());
 
 const bounded = { timeout: 30_000 };
 
-test("somebody registers, logs in, finds a person and writes, under a strict content policy", bounded, () =>
-  withChat(browser, {}, async (chat) => {
-    await register(chat.server, "bob");
-    const page = await (await chat.visitor()).newPage();
-    const response = await page.goto("/");
-    const policy = response?.headers()["content-security-policy"] ?? "";
-    assert.match(policy, /default-src 'self'/);
-    assert.doesNotMatch(policy, /unsafe|\*|http/);
-    await page.waitForURL("/login");
-    await page.getByRole("navigation").getByRole("link", { name: "Register" }).click();
-    assert.equal(await page.title(), "Messanger: Register");
-    await page.getByLabel("Username").fill("ann");
-    await page.getByLabel("Password", { exact: true }).fill("a long password");
-    await page.getByLabel("Password, once more").fill("a long password");
-    await page.getByRole("button", { name: "Register" }).click();
-    await page.waitForURL("/login");
-    assert.equal(await page.title(), "Messanger: Log In");
-    await page.getByLabel("Username").fill("ann");
-    await page.getByLabel("Password").fill("a long password");
-    await page.getByRole("button", { name: "Log In" }).click();
-    await page.getByRole("heading", { name: "Hello, ann" }).waitFor();
+for (const pages of BOTH) {
+  test(`somebody registers, logs in, finds a person, writes and logs out, on ${pages.name}`, bounded, () =>
+    withChat(browser, { pages }, async (chat) => {
+      await register(chat.server, "bob");
+      const tab = new pages.Tab(await (await chat.visitor()).newPage());
+      const { page } = tab;
+      await page.goto("/");
+      await page.waitForURL("/login");
+      await page.getByRole("navigation").getByRole("link", { name: "Register" }).click();
+      assert.equal(await page.title(), "Messanger: Register");
+      const password = "a long password";
+      await submit(page, "Register", { username: "ann", password, confirmation: password });
+      await page.waitForURL("/login");
+      assert.equal(await page.title(), "Messanger: Log In");
+      await submit(page, "Log In", { username: "ann", password });
+      await page.getByRole("heading", { name: /, ann\b/ }).waitFor();
 
-    await page.getByRole("navigation").getByRole("link", { name: "Chats" }).click();
-    await page.getByText("Nobody to talk to yet.").waitFor();
+      await page.getByRole("navigation").getByRole("link", { name: "Chats" }).click();
+      await page.getByText("Nobody to talk to yet.").waitFor();
+      await page.getByRole("navigation").getByRole("link", { name: "Find" }).click();
+      await page.waitForURL("/find");
+      await tab.startChat("bob");
+      await tab.open("bob");
+      await tab.send("hello");
+      await tab.shows("hello", "mine");
+      await page.getByRole("navigation").getByRole("link", { name: "Log Out" }).click();
+      await page.waitForURL("/login");
+      await page.goto("/chats");
+      await page.waitForURL("/login");
+    }));
+
+  test(`an apology says what was wrong, on ${pages.name}`, bounded, () =>
+    withChat(browser, { pages, complaints: /status of 40[019]/ }, async (chat) => {
+      await register(chat.server, "bob");
+      const page = await (await chat.visitor()).newPage();
+      const password = "a long password";
+      const newcomer = { username: "ann", password, confirmation: password };
+      for (const [path, button, fields, sentence] of /** @type {const} */ ([
+        ["/login", "Log In", { username: "bob", password }, "invalid username and/or password"],
+        ["/login", "Log In", { username: "nobody", password }, "invalid username and/or password"],
+        ["/register", "Register", { ...newcomer, username: "bob" }, "Please choose a different username"],
+        [
+          "/register",
+          "Register",
+          { ...newcomer, confirmation: "another password" },
+          "Password and password confirmation must match!",
+        ],
+      ])) {
+        await page.goto(path);
+        await submit(page, button, fields);
+        await page.locator(".apology").getByText(sentence, { exact: true }).waitFor();
+      }
+    }));
+}
+
+// What follows is true of our own pages alone.
+
+test("our pages come under a strict content policy", bounded, () =>
+  withChat(browser, {}, async (chat) => {
+    const page = await (await chat.visitor()).newPage();
+    for (const path of ["/login", "/register"]) {
+      const policy = (await page.goto(path))?.headers()["content-security-policy"] ?? "";
+      assert.match(policy, /default-src 'self'/);
+      assert.doesNotMatch(policy, /unsafe|\*|http/);
+    }
+  }));
+
+test("somebody who has nobody to talk to is led to the find page", bounded, () =>
+  withChat(browser, {}, async (chat) => {
+    await register(chat.server, "ann");
+    const { page } = await (await chat.person("ann")).chats();
     await page.locator(".empty-state").getByRole("link", { name: "Find somebody" }).click();
-    await page.getByLabel("Username").fill("bo");
+    await page.getByLabel("Username").fill("an");
     await page.getByLabel("Username").press("Enter");
     await page.getByRole("button", { name: "Start chat" }).click();
     await page.waitForURL("/chats");
     await page.getByText("Choose a chat").waitFor();
-    await page.getByRole("button", { name: "bob" }).click();
+    await page.getByRole("button", { name: "ann" }).click();
     await page.getByLabel("Message", { exact: true }).fill("hello");
     await page.getByRole("button", { name: "Send" }).click();
     await page.getByRole("log").getByText("hello", { exact: true }).waitFor();
-    await page.getByRole("navigation").getByRole("link", { name: "Log Out" }).click();
-    await page.waitForURL("/login");
-  }));
-
-test("an apology says what was wrong", bounded, () =>
-  withChat(browser, { complaints: /status of 40[01]/ }, async (chat) => {
-    const page = await (await chat.visitor()).newPage();
-    await page.goto("/login");
-    await page.getByLabel("Username").fill("nobody");
-    await page.getByLabel("Password").fill("whatever it is");
-    await page.getByRole("button", { name: "Log In" }).click();
-    await page.getByText("invalid username and/or password").waitFor();
   }));
 
 // A poll that is under way when its session ends is answered 400; browsers say so.
@@ -83,9 +121,7 @@ test("a page that another person's login has taken over is left", bounded, () =>
     await tab.online();
     const login = await ann.context.newPage();
     await login.goto("/login");
-    await login.getByLabel("Username").fill("bob");
-    await login.getByLabel("Password").fill("password of bob");
-    await login.getByRole("button", { name: "Log In" }).click();
+    await submit(login, "Log In", { username: "bob", password: "password of bob" });
     // The login page ended ann's session; where the tab went then, it is not ann's any more.
     await tab.page.waitForURL((url) => url.pathname === "/login" || url.pathname === "/chats");
     await tab.chat("bob").waitFor({ state: "detached" });
@@ -107,8 +143,19 @@ test("every control has a name and every page its landmarks", bounded, () =>
   }));
 
 /**
+ * Fills in the form of a page, by the names that its fields have, and sends it.
+ * @param {Page} page @param {string} button @param {Record<string, string>} fields
+ */
+async function submit(page, button, fields) {
+  for (const [name, value] of Object.entries(fields)) {
+    await page.locator(`input[name=${name}]`).fill(value);
+  }
+  await page.getByRole("button", { name: button }).click();
+}
+
+/**
  * The controls in view for which assistive technology has no name.
- * @param {import("playwright-core").Page} page
+ * @param {Page} page
  */
 async function namelessControls(page) {
   const nameless = [];

@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { launch, withChat } from "../support/browser.mjs";
+import { BOTH } from "../support/pages.mjs";
 import { FLASK_DATABASE } from "../support/server.mjs";
+
+/** @import { ChatsTab } from "../support/chats_tab.mjs" */
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -17,62 +20,88 @@ const bounded = { timeout: 30_000 };
 const flask = { database: FLASK_DATABASE };
 const BOB = { password: "hunter2 hunter2" };
 
-test("new messages stand below the separator, and their count falls to 0 as they are read", bounded, () =>
+for (const pages of BOTH) {
+  test(`new messages stand below the separator, and count until they are read, on ${pages.name}`, bounded, () =>
+    withChat(browser, { ...flask, pages }, async (chat) => {
+      const bob = await (await chat.person("Bob", BOB)).chats();
+      await bob.page.bringToFront();
+      await bob.counts("ann", 43);
+      await bob.open("ann");
+      await bob.separator.waitFor();
+      assert.equal(await bob.separator.textContent(), "New Messages");
+      assert.equal(await belowSeparator(bob).count(), 43);
+      await readEverything(bob);
+      await bob.counts("ann", 0);
+      await bob.reopen("ann");
+      await bob.messages.first().waitFor();
+      await bob.counts("ann", 0);
+      assert.equal(await bob.separator.count(), 0);
+    }));
+
+  test(`messages to somebody who never connected are found on ${pages.name}`, bounded, () =>
+    withChat(browser, { ...flask, pages }, async (chat) => {
+      const zoe = await (await chat.person("Zoë ☃", { password: "snow man 12" })).chats();
+      await zoe.counts("ann", 2);
+      await zoe.open("ann");
+      await zoe.shows("and a second one", "theirs");
+      assert.deepEqual(await zoe.texts(), [
+        "Zoë has never been connected: the original shows her nothing",
+        "and a second one",
+      ]);
+      await zoe.counts("ann", 0);
+    }));
+
+  test(`scrolling up brings the past without moving what is in view, on ${pages.name}`, bounded, () =>
+    withChat(browser, { ...flask, pages }, async (chat) => {
+      const ann = await (await chat.person("ann", { password: "ann's password" })).chats();
+      await ann.counts("Bob", 20);
+      await ann.open("Bob");
+      await ann.separator.waitFor();
+      // Once everything is read, the chat opens with no more than the newest 20.
+      await ann.messages.last().scrollIntoViewIfNeeded();
+      await ann.counts("Bob", 0);
+      await ann.reopen("Bob");
+      await ann.messages.nth(19).waitFor();
+      const texts = await everythingAbove(ann);
+      assert.equal(texts.length, 63);
+      const lines = texts.filter((text) => /^line \d+$/.test(text));
+      assert.deepEqual(lines, Array.from({ length: 60 }, (_, line) => `line ${line + 1}`));
+    }));
+
+  test(`a message in a chat that is not open counts there and moves the chat up, on ${pages.name}`, bounded, () =>
+    withChat(browser, { ...flask, pages }, async (chat) => {
+      const bob = await (await chat.person("Bob", BOB)).chats();
+      assert.deepEqual(await bob.names(), ["cyd", "ann"]);
+      await bob.open("cyd");
+      await bob.messages.first().waitFor();
+      const ann = await (await chat.person("ann", { password: "ann's password" })).chats();
+      await ann.open("Bob");
+      await ann.send("look here");
+      await bob.counts("ann", 44);
+      assert.deepEqual(await bob.names(), ["ann", "cyd"]);
+    }));
+}
+
+// What follows is our client's alone: it reads message by message, tells its other tabs and its
+// title, and leaves a reader in peace.
+
+test("the count falls with each message that comes into view, in every tab and in the title", bounded, () =>
   withChat(browser, flask, async (chat) => {
     const bob = await chat.person("Bob", BOB);
     const [tab, other] = [await bob.chats(), await bob.chats()];
     await tab.page.bringToFront();
-    await tab.counts("ann", 43);
     assert.equal(await tab.page.title(), "(43) Messanger: Chats");
     await tab.open("ann");
     await tab.separator.waitFor();
-    assert.equal(await tab.separator.textContent(), "New Messages");
-    const below = tab.page.locator(".new-message-separator ~ .chat-partner-message");
-    assert.equal(await below.count(), 43);
     // Only what is in view has been read.
-    await tab.counts("ann", 43 - (await messagesInView(tab)));
-
-    for (let messages = 0; messages < 43; messages += 5) {
-      await below.nth(Math.min(messages, 42)).scrollIntoViewIfNeeded();
+    const left = 43 - (await messagesInView(tab));
+    await tab.counts("ann", left);
+    await other.counts("ann", left);
+    await readEverything(tab);
+    for (const each of [tab, other]) {
+      await each.counts("ann", 0);
+      assert.equal(await each.page.title(), "Messanger: Chats");
     }
-    await below.nth(42).scrollIntoViewIfNeeded();
-    await tab.counts("ann", 0);
-    await other.counts("ann", 0);
-    assert.equal(await tab.page.title(), "Messanger: Chats");
-    await tab.reload();
-    await tab.messages.first().waitFor();
-    await tab.counts("ann", 0);
-    assert.equal(await tab.separator.count(), 0);
-  }));
-
-test("messages to somebody who never connected are found", bounded, () =>
-  withChat(browser, flask, async (chat) => {
-    const zoe = await (await chat.person("Zoë ☃", { password: "snow man 12" })).chats();
-    await zoe.counts("ann", 2);
-    await zoe.open("ann");
-    await zoe.shows("and a second one", "theirs");
-    assert.deepEqual(await zoe.texts(), [
-      "Zoë has never been connected: the original shows her nothing",
-      "and a second one",
-    ]);
-    await zoe.counts("ann", 0);
-  }));
-
-test("scrolling up brings the past without moving what is in view", bounded, () =>
-  withChat(browser, flask, async (chat) => {
-    const ann = await (await chat.person("ann", { password: "ann's password" })).chats();
-    await ann.counts("Bob", 20);
-    await ann.open("Bob");
-    await ann.separator.waitFor();
-    // Once everything is read, the chat opens with no more than the newest 20.
-    await ann.messages.last().scrollIntoViewIfNeeded();
-    await ann.counts("Bob", 0);
-    await ann.reload();
-    await ann.messages.nth(19).waitFor();
-    const texts = await everythingAbove(ann);
-    assert.equal(texts.length, 63);
-    const lines = texts.filter((text) => /^line \d+$/.test(text));
-    assert.deepEqual(lines, Array.from({ length: 60 }, (_, line) => `line ${line + 1}`));
   }));
 
 test("a page that nobody looks at reads nothing", bounded, () =>
@@ -119,22 +148,22 @@ test("what arrives below leaves the reader in place and offers the way down", bo
     assert.equal(await jump.isVisible(), false);
   }));
 
-test("a message in a chat that is not open counts there and moves the chat up", bounded, () =>
-  withChat(browser, flask, async (chat) => {
-    const bob = await (await chat.person("Bob", BOB)).chats();
-    assert.deepEqual(await bob.names(), ["cyd", "ann"]);
-    await bob.open("cyd");
-    const ann = await (await chat.person("ann", { password: "ann's password" })).chats();
-    await ann.open("Bob");
-    await ann.send("look here");
-    await bob.counts("ann", 44);
-    assert.deepEqual(await bob.names(), ["ann", "cyd"]);
-    assert.equal(await bob.page.title(), "(44) Messanger: Chats");
-  }));
+/** The partner's messages below the separator. @param {ChatsTab} tab */
+function belowSeparator(tab) {
+  return tab.page.locator(".new-message-separator ~ .chat-partner-message");
+}
+
+/** Scrolls down over all new messages. @param {ChatsTab} tab */
+async function readEverything(tab) {
+  const fresh = belowSeparator(tab);
+  const count = await fresh.count();
+  for (let message = 0; message < count; message += 5) await fresh.nth(message).scrollIntoViewIfNeeded();
+  await fresh.nth(count - 1).scrollIntoViewIfNeeded();
+}
 
 /**
  * How many of the partner's messages are in view.
- * @param {import("../support/browser.mjs").ChatsTab} tab
+ * @param {ChatsTab} tab
  */
 function messagesInView(tab) {
   return tab.theirs.evaluateAll((messages) => {
@@ -149,7 +178,7 @@ function messagesInView(tab) {
 
 /**
  * Scrolls up until nothing more comes, and checks each step.
- * @param {import("../support/browser.mjs").ChatsTab} tab
+ * @param {ChatsTab} tab
  */
 async function everythingAbove(tab) {
   for (;;) {

@@ -23,11 +23,6 @@ after(async () => {
   await rm(dir, { recursive: true });
 });
 
-/** Limits how large a file the server may write. @param {string} bytes */
-function limitFiles(bytes) {
-  execFileSync("prlimit", [`--pid=${server.pid}`, `--fsize=${bytes}:`]);
-}
-
 test("when the disk takes no more, messages are refused as such, and stored again afterwards", async () => {
   const { ann, ben } = await partners(server);
   const [annTab, benTab] = [await ann.connect(), await ben.connect()];
@@ -35,7 +30,7 @@ test("when the disk takes no more, messages are refused as such, and stored agai
   const long = "x".repeat(10_000);
   /** @type {number[]} */
   const stored = [];
-  limitFiles("1000000");
+  server.limitFiles("1000000");
   const refused = [];
   for (let number = 0; number < 400 && refused.length < 5; number += 1) {
     const ack = await annTab.send(ben, long);
@@ -49,7 +44,7 @@ test("when the disk takes no more, messages are refused as such, and stored agai
   const { failure } = await benTab.read(ann, 0).then((answer) => /** @type {any} */ (answer));
   assert.equal(failure, "Something went wrong :(");
 
-  limitFiles("unlimited");
+  server.limitFiles("unlimited");
   const again = await annTab.send(ben, "it goes on");
   assert.equal(again.failure, undefined);
   stored.push(again.id);

@@ -1,6 +1,6 @@
 // Starts the real program over a database of its own, and logs people in as a browser would.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -88,6 +88,11 @@ export class Server {
     const exit = once(child, "exit");
     child.kill(signal);
     await exit;
+  }
+
+  /** Limits how large a file the program may write, as a full disk would. @param {string} bytes */
+  limitFiles(bytes) {
+    execFileSync("prlimit", [`--pid=${this.pid}`, `--fsize=${bytes}:`]);
   }
 
   /** Ends the program for good and removes its folder. */
