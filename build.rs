@@ -1,9 +1,14 @@
 //! Brings socket.io-client and Bootstrap from npm, pinned by `package-lock.json`, and lays the few
-//! files that the pages load into `OUT_DIR/vendor`, from where they are embedded.
+//! files that the pages load into `OUT_DIR/vendor`, from where they are embedded; and compresses
+//! every static file that is text into `OUT_DIR/compressed`.
 
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
+
+use flate2::{Compression, GzBuilder};
 
 /// What the pages load: the file in `node_modules`, and its name under `/static/vendor/`.
 const FILES: [(&str, &str); 2] = [
@@ -16,12 +21,43 @@ fn main() {
         println!("cargo:rerun-if-changed={watched}");
     }
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let vendor = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("vendor");
-    if let Err(reason) = bring(&root.join("node_modules"), &root, &vendor) {
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let vendor = out.join("vendor");
+    let compressed = out.join("compressed");
+    let brought = bring(&root.join("node_modules"), &root, &vendor).and_then(|()| {
+        // What is left from an earlier build may have no original any more.
+        _ = fs::remove_dir_all(&compressed);
+        compress(&root.join("static"), &compressed)
+            .and_then(|()| compress(&vendor, &compressed.join("vendor")))
+            .map_err(|error| format!("{}: {error}", compressed.display()))
+    });
+    if let Err(reason) = brought {
         // Cargo prints these words as they are: one line that says what to do.
         eprintln!("visavis cannot be built: {reason}");
         std::process::exit(1);
     }
+}
+
+/// Writes each text file below `from` to the same place below `to`, with `.gz` after its name.
+fn compress(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if path.is_dir() {
+            compress(&path, &to.join(name))?;
+        } else if path
+            .extension()
+            .is_some_and(|kind| kind == "css" || kind == "js" || kind == "svg")
+        {
+            let mut name = name;
+            name.push(".gz");
+            let mut file =
+                GzBuilder::new().write(File::create(to.join(name))?, Compression::best());
+            file.write_all(&fs::read(&path)?)?;
+            file.finish()?;
+        }
+    }
+    Ok(())
 }
 
 fn bring(modules: &Path, root: &Path, vendor: &Path) -> Result<(), String> {

@@ -1,19 +1,24 @@
 //! The static files: those of a deployment's folder before the ones that are embedded in the
-//! program, file by file. Ranges, `HEAD` and revalidation are tower-http's.
+//! program, file by file. Ranges, `HEAD`, revalidation and the choice of compressed files are
+//! tower-http's.
 
 use std::borrow::Cow;
 use std::io::{self, Cursor, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn, map_request, map_response};
 use axum::response::Response;
 use rust_embed::{EmbeddedFile, RustEmbed};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
+use tower::Layer;
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{Backend, File, Metadata, TokioBackend, TokioFile};
 
@@ -26,11 +31,74 @@ struct Own;
 #[prefix = "vendor/"]
 struct Vendor;
 
+/// The text files of both, as `build.rs` has compressed them.
+#[derive(RustEmbed)]
+#[folder = "$OUT_DIR/compressed/"]
+struct Compressed;
+
+/// What browsers may do with a file whose address changes with what is in it.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Changes whenever an embedded file does.
+static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
+    let mut digest = Sha256::new();
+    for name in Own::iter().chain(Vendor::iter()) {
+        let file = embedded(Path::new(&*name));
+        digest.update(name.as_bytes());
+        digest.update(file.map(|file| file.metadata.sha256_hash()).unwrap_or_default());
+    }
+    let mut start = [0; 8];
+    start.copy_from_slice(&digest.finalize()[..8]);
+    format!("{:016x}", u64::from_be_bytes(start))
+});
+
+/// Where the static file `name` is found, as in `/static/~1f0c…/css/base.css`. Modules and styles
+/// name each other relative to themselves, so that what they load carries the fingerprint as well.
+pub fn address(name: &str) -> String {
+    format!("/static/~{}/{name}", *FINGERPRINT)
+}
+
 /// Answers for the paths below `/static/`.
 pub fn service(folder: Option<PathBuf>) -> Router {
+    let embedded_only = folder.is_none();
     let files =
         ServeDir::with_backend("", Overlay { folder }).append_index_html_on_directories(false);
-    Router::new().fallback_service(files).layer(map_response(name_charset))
+    // A compressed file of ours must not stand for a file of the deployment's.
+    let files = if embedded_only { files.precompressed_gzip() } else { files };
+    let named = Router::new().fallback_service(files).layer(map_response(name_charset));
+    // What lies in a folder may change while its address stays the same.
+    let named = if embedded_only { named.layer(from_fn(keep_for_ever)) } else { named };
+    // Around a router, because a route is chosen before its own layers run.
+    Router::new().fallback_service(map_request(without_fingerprint).layer(named))
+}
+
+/// Marks a request whose address carries the fingerprint of what is served.
+#[derive(Clone)]
+struct Current;
+
+/// Takes the fingerprint off the address. A page of an earlier program names another one: it gets
+/// the file as it is now.
+async fn without_fingerprint(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let marked = path.strip_prefix("/~").and_then(|path| path.split_once('/'));
+    let Some((fingerprint, name)) = marked else { return request };
+    let current = fingerprint == *FINGERPRINT;
+    let Ok(uri) = format!("/{name}").parse::<Uri>() else { return request };
+    *request.uri_mut() = uri;
+    if current {
+        request.extensions_mut().insert(Current);
+    }
+    request
+}
+
+async fn keep_for_ever(request: Request, next: Next) -> Response {
+    let current = request.extensions().get::<Current>().is_some();
+    let mut response = next.run(request).await;
+    let found = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    if current && found {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(FOR_EVER));
+    }
+    response
 }
 
 /// Text is UTF-8, as Flask says of it.
@@ -77,7 +145,8 @@ fn name_of(path: &Path) -> io::Result<&Path> {
 
 fn embedded(name: &Path) -> io::Result<EmbeddedFile> {
     let name = name.to_str().ok_or(ErrorKind::NotFound)?;
-    Own::get(name).or_else(|| Vendor::get(name)).ok_or_else(|| ErrorKind::NotFound.into())
+    let file = Own::get(name).or_else(|| Vendor::get(name)).or_else(|| Compressed::get(name));
+    file.ok_or_else(|| ErrorKind::NotFound.into())
 }
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;

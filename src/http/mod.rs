@@ -20,13 +20,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use tower::util::option_layer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
@@ -103,14 +104,14 @@ pub fn router(site: Site, sockets: Router) -> Router {
         site.content_policy.then(|| always(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY));
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
+        // A poll is small, and waited for.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .merge(checked(&site, sockets))
         // Outermost, so that every answer has them, whoever gave it.
         .layer(option_layer(policy))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "same-origin"))
-        .layer(always(header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"))
-        .layer(always(header::PRAGMA, "no-cache"))
-        .layer(always(header::EXPIRES, "0"))
+        .layer(map_response(keep_out_of_caches))
         .with_state(site)
 }
 
@@ -159,6 +160,21 @@ async fn hand_over_in_time(request: Request, next: Next) -> Response {
     }
     let answer = tokio::time::timeout(PACKETS_MAX, next.run(request)).await;
     answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+}
+
+/// Nothing is kept in caches but what says that it may be.
+async fn keep_out_of_caches(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        for (name, value) in [
+            (header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"),
+            (header::PRAGMA, "no-cache"),
+            (header::EXPIRES, "0"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
 }
 
 fn always(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

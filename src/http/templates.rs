@@ -12,6 +12,7 @@ use minijinja::{Environment, Error, ErrorKind, Value, context};
 use rust_embed::RustEmbed;
 use serde_json::json;
 
+use super::assets;
 use super::jinja::{self, Asked};
 
 #[derive(RustEmbed)]
@@ -22,9 +23,17 @@ struct Embedded;
 /// for.
 const ENDINGS: [&str; 9] = ["html", "htm", "xhtml", "xml", "svg", "txt", "j2", "jinja", "jinja2"];
 
+/// What templates are drawn in: Flask's world, and `asset('css/base.css')`, the address under which
+/// browsers keep a static file.
+fn environment() -> Environment<'static> {
+    let mut environment = jinja::environment();
+    environment.add_function("asset", assets::address);
+    environment
+}
+
 /// The templates that are embedded in the program, parsed.
 pub fn embedded() -> Result<Environment<'static>, Error> {
-    let mut environment = jinja::environment();
+    let mut environment = environment();
     for name in Embedded::iter() {
         environment
             .add_template_owned(name.to_string(), embedded_source(&name).unwrap_or_default())?;
@@ -133,7 +142,7 @@ pub fn context_of(session: &Value, asked: Asked, known: Value) -> Value {
 type Sources = BTreeMap<String, Result<String, Unreadable>>;
 
 fn environment_over(sources: Sources) -> Environment<'static> {
-    let mut environment = jinja::environment();
+    let mut environment = environment();
     let sources = Arc::new(sources);
     environment.set_loader(move |name| match sources.get(name) {
         Some(Ok(source)) => Ok(Some(source.clone())),

@@ -5,6 +5,7 @@
 mod support;
 
 mod accounts;
+mod caching;
 mod conversion;
 mod deployment;
 mod faults;

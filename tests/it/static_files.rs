@@ -101,6 +101,11 @@ async fn nothing_outside_the_folder_is_reached() {
         "/static//etc/hostname",
         "/static/%2fetc%2fhostname",
         "/static/C:/secret.txt",
+        "/static/~0/../../secret.txt",
+        "/static/~0/%2e%2e/secret.txt",
+        "/static/~0//etc/hostname",
+        "/static/~0/~0/../secret.txt",
+        "/static/~0",
     ]
     .map(str::to_owned)
     .to_vec();
