@@ -58,6 +58,8 @@ export async function withChat(browser, { database, complaints, pages = OURS }, 
 
 /** What Chromium says of a page that is left while its WebSocket is being opened: that is no fault. */
 const LEFT_WHILE_CONNECTING = /WebSocket is closed before the connection is established/;
+/** And of its last poll, which the server refuses when the page has said goodbye before. */
+const LEFT_WHILE_POLLING = /status of 400/;
 
 /** A running server and the people on it. */
 export class Chat {
@@ -87,12 +89,21 @@ export class Chat {
     this.#contexts.push(context);
     await this.#pages.prepare?.(context);
     const home = options?.baseURL ?? this.server.url;
+    /** The pages that are being left. @type {Set<unknown>} */
+    const leaving = new Set();
+    context.on("request", (request) => {
+      if (request.isNavigationRequest()) leaving.add(request.frame().page());
+    });
+    context.on("page", (page) => page.on("domcontentloaded", () => leaving.delete(page)));
     context.on("request", (request) => this.#checkHost(request.url(), home));
     context.on("page", (page) => page.on("websocket", (socket) => this.#checkHost(socket.url(), home)));
     context.on("console", (message) => {
       if (message.type() !== "error" && message.type() !== "warning") return;
       if (this.#complaints?.test(message.text()) || LEFT_WHILE_CONNECTING.test(message.text())) return;
-      this.faults.push(`${message.text()} (${message.location().url})`);
+      const { url } = message.location();
+      const poll = url.includes("/socket.io/") && LEFT_WHILE_POLLING.test(message.text());
+      if (poll && leaving.has(message.page())) return;
+      this.faults.push(`${message.text()} (${url})`);
     });
     context.on("weberror", (error) => this.faults.push(String(error.error())));
     return context;
