@@ -1,6 +1,7 @@
 //! The chat page, and opening a chat.
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ use super::session::SignedIn;
 use super::view::Visit;
 use super::{Site, redirect};
 use crate::domain::{Chat, Error, UserId};
+use crate::service::{CHATS_MAX, ChatList, More, Show};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -26,10 +28,25 @@ struct Row {
     new_message_count: i64,
 }
 
+/// Which part of the list is asked for; whatever is no number counts as not given.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct ListQuery {
+    show: String,
+    with: String,
+}
+
 #[derive(Serialize)]
 struct Page {
     chats: Vec<Row>,
+    /// How many more there are, in words, or nothing.
+    more_chats: String,
+    /// How many chats to show next, where more can be shown.
+    show_next: Option<u32>,
 }
+
+/// How many more chats a page shows than the one before.
+const SHOWN_MORE: u32 = 100;
 
 impl From<Chat> for Row {
     fn from(chat: Chat) -> Self {
@@ -44,11 +61,25 @@ impl From<Chat> for Row {
 pub async fn list(
     State(site): State<Site>,
     SignedIn(user): SignedIn,
+    query: Result<Query<ListQuery>, QueryRejection>,
     visit: Visit,
 ) -> Result<Response, Refusal> {
-    let chats = site.services.chats.list(user.id).await?;
-    let chats: Vec<Row> = chats.into_iter().map(Row::from).collect();
-    Ok(site.views.page("chats.html", &visit, Page { chats }))
+    let Query(query) = query.unwrap_or_default();
+    let asked = query.show.parse().ok();
+    // A page that was written for the original knows of no second part.
+    let newest = if site.views.are_a_deployments() { Some(CHATS_MAX) } else { asked };
+    let show = Show { newest, with: query.with.parse().ok().map(UserId) };
+    let ChatList { chats, more } = site.services.chats.list(user.id, show).await?;
+    let more_chats = match more {
+        More::Exactly(0) => String::new(),
+        More::Exactly(count) => format!("{count} more"),
+        More::MoreThan(count) => format!("more than {count} more"),
+    };
+    let shown = u32::try_from(chats.len()).unwrap_or(u32::MAX);
+    let can_show_more = !more_chats.is_empty() && shown < CHATS_MAX;
+    let show_next = can_show_more.then(|| shown + SHOWN_MORE);
+    let chats = chats.into_iter().map(Row::from).collect();
+    Ok(site.views.page("chats.html", &visit, Page { chats, more_chats, show_next }))
 }
 
 pub async fn add(
@@ -61,6 +92,8 @@ pub async fn add(
     let opened = site.services.chats.open(user.id, UserId(partner)).await?;
     if opened.new {
         site.live.chat_opened(user.id, &opened.partner);
+    } else if !site.services.chats.is_listed(user.id, opened.partner.id).await? {
+        return Ok(redirect(&format!("/chats?with={partner}#chat-{partner}")));
     }
     Ok(redirect("/chats"))
 }

@@ -182,6 +182,6 @@ fn always(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLay
 }
 
 /// A redirect as Flask sends it: 302, where axum would say 303.
-fn redirect(to: &'static str) -> Response {
+fn redirect(to: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
 }

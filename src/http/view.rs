@@ -95,6 +95,11 @@ impl Views {
         Ok(Self { embedded, own: Some(own) })
     }
 
+    /// Whether pages are drawn from a deployment's templates.
+    pub fn are_a_deployments(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// The page `name` with what the handler knows, or an apology.
     pub fn page(&self, name: &str, visit: &Visit, known: impl Serialize) -> Response {
         self.draw(name, visit, Value::from(Serde(known)), "Something went wrong :(")

@@ -15,8 +15,36 @@ const JOINED_BYTES_MAX: usize = 4_000_000;
 const OLDER_MESSAGES: u32 = 10;
 /// How many messages a client that comes back gets at a time: of the longest, 4 MB.
 const SYNCED_MESSAGES: u32 = 100;
-/// How many chats the list shows.
-const CHATS_MAX: u32 = 1000;
+/// How many chats a client that comes back is told of, and the list shows if it is asked to.
+pub const CHATS_MAX: u32 = 1000;
+/// How many chats the list shows at first.
+const CHATS_SHOWN: u32 = 40;
+/// Up to how many are counted: counting as many as somebody may have would take longer than the
+/// rest of the page.
+const CHATS_COUNTED: u32 = 500;
+
+/// How much of a list of chats is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Show {
+    /// How many chats, the newest: 40 if nothing is said, at most 1000.
+    pub newest: Option<u32>,
+    /// One that must be among them.
+    pub with: Option<UserId>,
+}
+
+/// A list of chats, newest first.
+#[derive(Debug, Clone)]
+pub struct ChatList {
+    pub chats: Vec<Chat>,
+    pub more: More,
+}
+
+/// How many chats a list does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    Exactly(u32),
+    MoreThan(u32),
+}
 
 #[derive(Clone)]
 pub struct Chats {
@@ -38,9 +66,35 @@ impl Chats {
         opened.ok_or(Error::NotFound("Something went wrong :("))
     }
 
-    /// The chats of a user, newest first.
-    pub async fn list(&self, user: UserId) -> Result<Vec<Chat>, Error> {
-        Ok(self.store.chats_of(user, CHATS_MAX).await?)
+    /// The chats of a user, newest first; one that had to be looked for stands last.
+    pub async fn list(&self, user: UserId, show: Show) -> Result<ChatList, Error> {
+        let newest = show.newest.unwrap_or(CHATS_SHOWN).clamp(1, CHATS_MAX);
+        // One more than is shown tells whether there are more.
+        let mut chats = self.store.chats_of(user, newest + 1).await?;
+        let most = usize::try_from(newest).unwrap_or(usize::MAX);
+        if chats.len() <= most {
+            return Ok(ChatList { chats, more: More::Exactly(0) });
+        }
+        chats.truncate(most);
+        if let Some(partner) = show.with
+            && chats.iter().all(|chat| chat.partner.id != partner)
+        {
+            chats.extend(self.store.chat(user, partner).await?);
+        }
+        let shown = u32::try_from(chats.len()).unwrap_or(u32::MAX);
+        let counted = shown.saturating_add(CHATS_COUNTED + 1);
+        let hidden = self.store.chat_count(user, counted).await?.saturating_sub(shown);
+        let more = match hidden {
+            0..=CHATS_COUNTED => More::Exactly(hidden),
+            _ => More::MoreThan(CHATS_COUNTED),
+        };
+        Ok(ChatList { chats, more })
+    }
+
+    /// Whether the list shows that chat without being asked for it.
+    pub async fn is_listed(&self, user: UserId, partner: UserId) -> Result<bool, Error> {
+        let chats = self.store.chats_of(user, CHATS_SHOWN).await?;
+        Ok(chats.iter().any(|chat| chat.partner.id == partner))
     }
 
     /// What a chat shows when it is opened: the newest 20 messages, or all that are new (up to 4 MB).

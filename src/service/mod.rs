@@ -11,7 +11,7 @@ mod werkzeug;
 use std::sync::Arc;
 
 pub use accounts::{Accounts, Login, Registration};
-pub use chats::{Chats, JOINED_MESSAGES};
+pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
 pub use live::Live;
 pub use messages::{Messages, SendMessage};
 pub use passwords::Passwords;

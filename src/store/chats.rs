@@ -27,6 +27,12 @@ pub trait ChatStore: Send + Sync {
     /// `user`'s chats, newest first by last message, at most `limit`.
     fn chats_of(&self, user: UserId, limit: u32) -> Reply<Vec<Chat>>;
 
+    /// `user`'s chat with `partner`.
+    fn chat(&self, user: UserId, partner: UserId) -> Reply<Option<Chat>>;
+
+    /// How many chats `user` has, counted up to `at_most`.
+    fn chat_count(&self, user: UserId, at_most: u32) -> Reply<u32>;
+
     /// Moves `user`'s read position in the chat with `partner` forward, never back.
     /// `None` when `user` has no such chat.
     fn mark_read(&self, user: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>>;

@@ -22,6 +22,8 @@ export class ChatList {
   /** @type {Map<number, Chat>} */
   #chats = new Map();
   #version = 0;
+  /** How many chats the list may show: the server keeps the older ones back until it is asked. */
+  #shown = Infinity;
 
   /**
    * @param {HTMLElement} root
@@ -35,6 +37,7 @@ export class ChatList {
       this.#chats.set(chat.id, chat);
       this.#elements.set(chat.id, /** @type {HTMLElement} */ (element));
     }
+    if (root.parentElement?.querySelector(".more-chats")) this.#shown = this.#chats.size;
     root.addEventListener("click", (event) => {
       const chat = /** @type {Element} */ (event.target).closest(".chat");
       if (chat) onChoose(idOf(chat));
@@ -129,11 +132,12 @@ export class ChatList {
    * @param {number} asked the version of the list when the question was asked
    */
   replace(chats, asked) {
-    for (const { id, username, ...read } of chats) {
+    const listed = chats.filter(({ id }, place) => place < this.#shown || this.#chats.has(id));
+    for (const { id, username, ...read } of listed) {
       this.#draw(id, username);
       this.settleCount(id, read);
     }
-    const ids = chats.map(({ id }) => id).filter((id) => (this.#chats.get(id)?.movedAt ?? 0) <= asked);
+    const ids = listed.map(({ id }) => id).filter((id) => (this.#chats.get(id)?.movedAt ?? 0) <= asked);
     // Those that have come to the top meanwhile stay above.
     let place = this.#root.firstElementChild;
     while (place && (this.#chats.get(idOf(place))?.movedAt ?? 0) > asked) place = place.nextElementSibling;

@@ -6,6 +6,7 @@ mod support;
 
 mod accounts;
 mod caching;
+mod chat_list;
 mod conversion;
 mod deployment;
 mod faults;

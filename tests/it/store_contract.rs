@@ -50,6 +50,7 @@ contract!(
     a_read_position_beyond_the_newest_swallows_nothing_to_come,
     reading_in_one_chat_leaves_others_alone,
     chats_are_listed_newest_first_even_within_a_second,
+    a_chat_is_found_by_its_members,
     what_came_after_a_message_comes_in_pages_over_all_chats,
     what_others_say_to_each_other_does_not_come,
     a_session_lives_until_it_expires_or_is_deleted,
@@ -401,6 +402,19 @@ async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
     send(&store, partners[2], ann, "hello?").await;
     assert_eq!(names().await, ["d", "b", "c"]);
     assert_eq!(store.chats_of(ann, 2).await.unwrap().len(), 2);
+    assert_eq!(store.chat_count(ann, 10).await.unwrap(), 3);
+    assert_eq!(store.chat_count(ann, 2).await.unwrap(), 2);
+    assert_eq!(store.chat_count(partners[0], 2).await.unwrap(), 1);
+}
+
+async fn a_chat_is_found_by_its_members(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    send(&store, bob, ann, "hello").await;
+    let chat = store.chat(ann, bob).await.unwrap().unwrap();
+    assert_eq!((chat.partner.username.as_str(), chat.read.new_message_count), ("bob", 1));
+    assert_eq!(store.chat(ann, cyd).await.unwrap(), None);
+    assert_eq!(store.chat(cyd, ann).await.unwrap(), None);
 }
 
 async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore) {

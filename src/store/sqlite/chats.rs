@@ -1,6 +1,6 @@
 //! `chats`.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::users::user;
@@ -27,6 +27,16 @@ JOIN users ON users.id = chats.chat_partner_id
 WHERE chats.user_id = ?1
 ORDER BY chats.place DESC
 LIMIT ?2";
+
+const ONE_OF_USER: &str = "
+SELECT users.id, users.username, chats.new_message_count, chats.last_read_id
+FROM chats
+JOIN users ON users.id = chats.chat_partner_id
+WHERE chats.user_id = ?1 AND chats.chat_partner_id = ?2";
+
+const COUNT: &str = "
+SELECT count(*)
+FROM (SELECT 1 FROM chats WHERE user_id = ?1 LIMIT ?2)";
 
 const READ_STATE: &str = "
 SELECT new_message_count, last_read_id
@@ -68,8 +78,18 @@ LIMIT 1";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] =
-    &[PARTNER, OPEN, OF_USER, READ_STATE, COUNT_READ, POSITION, MOVE, NEWEST_ID];
+pub(super) const QUERIES: &[&str] = &[
+    PARTNER,
+    OPEN,
+    OF_USER,
+    ONE_OF_USER,
+    COUNT,
+    READ_STATE,
+    COUNT_READ,
+    POSITION,
+    MOVE,
+    NEWEST_ID,
+];
 
 impl ChatStore for SqliteStore {
     fn open_chat(&self, owner: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>> {
@@ -89,6 +109,20 @@ impl ChatStore for SqliteStore {
 
     fn chats_of(&self, owner: UserId, limit: u32) -> Reply<Vec<Chat>> {
         self.read(move |connection| chats_of(connection, owner, limit))
+    }
+
+    fn chat(&self, owner: UserId, partner: UserId) -> Reply<Option<Chat>> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(ONE_OF_USER)?;
+            query.query_row([owner.0, partner.0], chat).optional()
+        })
+    }
+
+    fn chat_count(&self, owner: UserId, at_most: u32) -> Reply<u32> {
+        self.read(move |connection| {
+            let mut query = connection.prepare_cached(COUNT)?;
+            query.query_row(params![owner.0, at_most], |row| row.get(0))
+        })
     }
 
     fn mark_read(&self, owner: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>> {
@@ -125,14 +159,12 @@ pub(super) fn chats_of(
     owner: UserId,
     limit: u32,
 ) -> rusqlite::Result<Vec<Chat>> {
-    connection
-        .prepare_cached(OF_USER)?
-        .query_map(params![owner.0, limit], |row| {
-            let read =
-                ReadState { new_message_count: row.get(2)?, last_read_id: MessageId(row.get(3)?) };
-            Ok(Chat { partner: user(row)?, read })
-        })?
-        .collect()
+    connection.prepare_cached(OF_USER)?.query_map(params![owner.0, limit], chat)?.collect()
+}
+
+fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
+    let read = ReadState { new_message_count: row.get(2)?, last_read_id: MessageId(row.get(3)?) };
+    Ok(Chat { partner: user(row)?, read })
 }
 
 /// How far `owner` has read in the chat with `partner`; `None` when there is no such chat.

@@ -174,7 +174,9 @@ mod tests {
                 .unwrap()
                 .collect::<Result<_, _>>()
                 .unwrap();
-            let slow = |step: &String| step.starts_with("SCAN") || step.contains("TEMP B-TREE");
+            // What a query in brackets reads is a step of its own.
+            let scan = |step: &String| step.starts_with("SCAN") && !step.starts_with("SCAN (sub");
+            let slow = |step: &String| scan(step) || step.contains("TEMP B-TREE");
             assert!(!steps.iter().any(slow), "{query}\n{steps:#?}");
         }
     }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use visavis::clock::Clock;
 use visavis::domain::{Error, Message, MessageId, ReadMark, UserId, Username};
-use visavis::service::{Passwords, SendMessage, Services};
+use visavis::service::{Passwords, SendMessage, Services, Show};
 use visavis::store::{Marked, Older, Store};
 
 use self::device::Device;
@@ -222,8 +222,9 @@ impl World {
                 assert_eq!(device.said, self.expected.of(user));
                 assert_eq!(device.chats, self.expected.list(user));
             }
-            let list = self.services.chats.list(self.ids[user]).await.unwrap();
+            let list = self.services.chats.list(self.ids[user], Show::default()).await.unwrap();
             let list: Vec<(usize, i64)> = list
+                .chats
                 .iter()
                 .map(|chat| (self.person(chat.partner.id), chat.read.new_message_count))
                 .collect();
