@@ -93,8 +93,12 @@ export class Chat {
     const leaving = new Set();
     context.on("request", (request) => {
       if (request.isNavigationRequest()) leaving.add(request.frame().page());
+      if (request.url().startsWith(home)) this.#hideForm(request);
     });
-    context.on("page", (page) => page.on("domcontentloaded", () => leaving.delete(page)));
+    context.on("page", (page) => {
+      page.on("domcontentloaded", () => leaving.delete(page));
+      page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => this.#hideMessage(String(payload))));
+    });
     context.on("request", (request) => this.#checkHost(request.url(), home));
     context.on("page", (page) => page.on("websocket", (socket) => this.#checkHost(socket.url(), home)));
     context.on("console", (message) => {
@@ -148,6 +152,18 @@ export class Chat {
     if (host !== new URL(home).host && host !== this.#pages.cdn) {
       this.faults.push(`asked another host: ${url}`);
     }
+  }
+
+  /** @param {import("playwright-core").Request} request */
+  #hideForm(request) {
+    const isForm = request.headers()["content-type"] === "application/x-www-form-urlencoded";
+    if (isForm) this.server.hidesFields(Object.fromEntries(new URLSearchParams(request.postData() ?? "")));
+  }
+
+  /** @param {string} frame */
+  #hideMessage(frame) {
+    const sent = /"message":("(?:[^"\\]|\\.)*")/.exec(frame);
+    if (sent) this.server.hides(JSON.parse(sent[1]));
   }
 
   async close() {

@@ -235,6 +235,7 @@ export class Client {
    * @returns {Promise<{ timestamp: string, id: number, duplicate: boolean, failure?: string }>}
    */
   async send(partner, message, client_id) {
+    partner.server.hides(message);
     const payload = { message, chat_partner_id: partner.id, ...(client_id ? { client_id } : {}) };
     return (await this.ask("message_sent", payload))[0];
   }

@@ -20,6 +20,9 @@ export const DEPLOYMENT = join(root, "tests/deployment");
 /** Where npm's packages lie. */
 export const MODULES = join(root, "node_modules");
 
+/** Shorter texts may stand in a log by chance. */
+const SECRET_CHARS_MIN = 5;
+
 /** A server in a folder of its own. */
 export class Server {
   /** @type {import("node:child_process").ChildProcess | undefined} */
@@ -27,6 +30,8 @@ export class Server {
   #args;
   #env;
   #log = "";
+  /** Passwords, cookies, tokens, messages. @type {Set<string>} */
+  #secrets = new Set();
   /** The port is chosen by the first start and kept by the later ones, as browsers would expect. */
   #port = 0;
 
@@ -34,7 +39,8 @@ export class Server {
   constructor(dir, args, env) {
     this.dir = dir;
     this.#args = args;
-    this.#env = { ...process.env, ...env };
+    // More than operators see, so that more is checked.
+    this.#env = { ...process.env, VISAVIS_LOG: "info,visavis=trace", ...env };
   }
 
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
@@ -56,6 +62,18 @@ export class Server {
   /** Everything that the program has printed. */
   get log() {
     return this.#log;
+  }
+
+  /** Remembers what the program is told and its log must not tell. @param {string} secret */
+  hides(secret) {
+    if (secret.length >= SECRET_CHARS_MIN) this.#secrets.add(secret);
+  }
+
+  /** The same for what is secret in a form. @param {Record<string, string>} fields */
+  hidesFields(fields) {
+    for (const [name, value] of Object.entries(fields)) {
+      if (name !== "username" && name !== "id") this.hides(value);
+    }
   }
 
   /** Resolves when the program says where it listens. */
@@ -95,10 +113,12 @@ export class Server {
     execFileSync("prlimit", [`--pid=${this.pid}`, `--fsize=${bytes}:`]);
   }
 
-  /** Ends the program for good and removes its folder. */
+  /** Ends the program for good, removes its folder, and checks that its log has told no secret. */
   async remove() {
     await this.stop("SIGKILL");
     await rm(this.dir, { recursive: true, force: true });
+    const told = [...this.#secrets].filter((secret) => this.#log.includes(secret));
+    if (told.length > 0) throw new Error(`the log tells ${JSON.stringify(told.slice(0, 3))}`);
   }
 }
 
@@ -119,6 +139,7 @@ export async function startServer({ database, args = [], env = {} } = {}) {
  * @param {Server} server @param {string} path @param {Record<string, string>} fields @param {string} [cookie]
  */
 export function post(server, path, fields, cookie) {
+  server.hidesFields(fields);
   return fetch(server.url + path, {
     method: "POST",
     redirect: "manual",
@@ -140,7 +161,9 @@ export async function register(server, username, password = `password of ${usern
 export async function logIn(server, username, password = `password of ${username}`) {
   const response = await post(server, "/login", { username, password });
   if (response.status !== 302) throw new Error(`logging in ${username}: ${response.status}`);
-  return response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+  const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(";")[0]);
+  for (const cookie of cookies) server.hides(cookie.slice(cookie.indexOf("=") + 1));
+  return cookies.join("; ");
 }
 
 /**
