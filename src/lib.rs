@@ -11,4 +11,5 @@ pub mod realtime; // socket events
 pub mod service; // what people can do
 pub mod store; // what is kept, and where
 pub mod domain; // what things are
+pub mod meter; // how much has been written to a peer
 pub mod clock; // what time it is

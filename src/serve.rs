@@ -1,17 +1,22 @@
 //! The accept loop: takes connections, cuts those that stall, and ends gracefully.
 
-use std::io;
-use std::pin::pin;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tower::Layer;
+
+use crate::meter::Written;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,8 +27,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when the machine has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves at most `connections_max` connections at once, until `stop` resolves; then awaits `close_sockets`, and what is under way, but not for
-/// long.
+/// Serves at most `connections_max` connections at once, until `stop` resolves; then awaits
+/// `close_sockets`, and what is under way, but not for long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -64,10 +69,15 @@ fn answer(stream: TcpStream, router: &Router, mut stopping: watch::Receiver<()>)
         tracing::debug!(%error, "a connection was lost before it began: {error}");
         return;
     }
+    let written = Written::default();
+    let service = Extension(written.clone()).layer(router.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()))
+        .serve_connection(
+            TokioIo::new(Metered { stream, written }),
+            TowerToHyperService::new(service),
+        )
         .with_upgrades();
     tokio::spawn(async move {
         let mut connection = pin!(connection);
@@ -93,4 +103,61 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 async fn pause_after(error: &io::Error) {
     tracing::warn!(%error, "cannot accept a connection: {error}");
     sleep(ACCEPT_PAUSE).await;
+}
+
+/// A connection that counts what is written to it. Each request has the count as an extension.
+struct Metered {
+    stream: TcpStream,
+    written: Written,
+}
+
+impl Metered {
+    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.written.add(*bytes);
+        }
+        written
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.count(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }

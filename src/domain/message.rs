@@ -30,8 +30,10 @@ impl Message {
     /// About how many bytes it takes on the wire.
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
+        // JSON writes a control character as `\u0001`.
+        let escaped = self.message.bytes().filter(|byte| *byte < 0x20).count();
         // Ids, timestamp and the names of the fields.
-        self.message.len() + 128
+        self.message.len() + 5 * escaped + 128
     }
 }
 

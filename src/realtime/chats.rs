@@ -12,7 +12,7 @@ use super::payload::{
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, events};
-use crate::domain::{Error, UserId};
+use crate::domain::{Error, Message, UserId};
 
 pub fn join_chat(
     realtime: &Arc<Realtime>,
@@ -29,24 +29,30 @@ pub fn join_chat(
     let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
     emit(seat, view.join(seat.user.id, partner, attempt));
     drop(view);
-    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    tokio::spawn(async move {
+    let realtime = Arc::clone(realtime);
+    seat.answer(async move |seat| {
         let newest = realtime.services.chats.newest(seat.user.id, partner).await;
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-        let through = match newest {
+        let (through, bytes) = match newest {
             Ok(newest) => {
                 let joined = Joined { last_read_id: newest.read.last_read_id };
                 let count = newest.read.new_message_count;
                 seat.acknowledge(ack, &(&newest.messages, count, joined));
-                Some(newest.messages.first().map(|message| message.id).unwrap_or_default())
+                let through = newest.messages.first().map(|message| message.id);
+                (Some(through.unwrap_or_default()), bytes_of(&newest.messages))
             }
             Err(error) => {
                 refuse(&seat, ack, &error);
-                None
+                (None, 0)
             }
         };
         emit(&seat, view.joined(seat.user.id, attempt, through));
+        bytes
     });
+}
+
+fn bytes_of(messages: &[Message]) -> usize {
+    messages.iter().map(Message::wire_bytes).sum()
 }
 
 pub fn history_scrolled(
@@ -62,11 +68,17 @@ pub fn history_scrolled(
         Ok(asked) => asked,
         Err(error) => return refuse(seat, ack, &error),
     };
-    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    tokio::spawn(async move {
+    let realtime = Arc::clone(realtime);
+    seat.answer(async move |seat| {
         match realtime.services.chats.older(seat.user.id, partner, older).await {
-            Ok(messages) => seat.acknowledge(ack, &messages),
-            Err(error) => refuse(&seat, ack, &error),
+            Ok(messages) => {
+                seat.acknowledge(ack, &messages);
+                bytes_of(&messages)
+            }
+            Err(error) => {
+                refuse(&seat, ack, &error);
+                0
+            }
         }
     });
 }
@@ -77,17 +89,20 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error
         Ok(sync) => sync.since(),
         Err(error) => return refuse(seat, ack, &error),
     };
-    let (realtime, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    tokio::spawn(async move {
-        match realtime.services.chats.sync(seat.user.id, since).await {
-            Ok(missed) => {
-                let chats = missed.chats.into_iter();
-                let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
-                let (messages, more) = (missed.messages, missed.more);
-                let chats = chats.collect();
-                seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
-            }
-            Err(error) => refuse(&seat, ack, &error),
+    let realtime = Arc::clone(realtime);
+    seat.answer(async move |seat| match realtime.services.chats.sync(seat.user.id, since).await {
+        Ok(missed) => {
+            let chats = missed.chats.into_iter();
+            let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
+            let (messages, more) = (missed.messages, missed.more);
+            let chats: Vec<_> = chats.collect();
+            let bytes = bytes_of(&messages) + chats.len() * 128;
+            seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
+            bytes
+        }
+        Err(error) => {
+            refuse(&seat, ack, &error);
+            0
         }
     });
 }
@@ -121,7 +136,7 @@ pub fn count_updated(
                     last_read_id: marked.state.last_read_id,
                 };
                 for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload);
+                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload, 0);
                 }
             }
         }

@@ -12,6 +12,10 @@ use super::{Realtime, events};
 use crate::domain::Error;
 use crate::service::SendMessage;
 
+/// How many messages may wait while a socket joins a chat: it waits for its turn if it reads too
+/// slowly.
+const HELD_MAX: usize = 1000;
+
 /// Runs in the order of the socket's packets and does not wait: so messages of one socket are
 /// stored in the order sent.
 pub fn message_sent(
@@ -77,6 +81,9 @@ fn deliver(realtime: &Realtime, from: &Seat, delivery: &Arc<Delivery>) {
         // Locked until it is sent: what a join sends must not come in between.
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
         let showing = view.show(seat.user.id, Arc::clone(delivery));
+        if view.held() > HELD_MAX {
+            seat.cut_off();
+        }
         emit(&seat, showing);
     }
 }
@@ -90,21 +97,23 @@ pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
             Shown::FromCurrentChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT,
                 &FromCurrentChat { message: text, timestamp, id, new_message_count },
+                text.len(),
             ),
             Shown::FromAnotherChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
                 &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
+                0,
             ),
             Shown::NewUser => {
                 let username = &sender.username;
                 let payload =
                     NewUser { username, id: sender.id, message_id: id, new_message_count };
-                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload);
+                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload, username.len());
             }
             Shown::SentElsewhere => {
                 let chat_partner_id = delivery.receiver;
                 let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
-                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload);
+                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload, text.len());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The socket side: an event becomes a call of a service, its outcome an acknowledgement and
 //! further events. Here stands the table of events.
 
+mod backlog;
 mod chats;
 mod events;
 mod messages;
@@ -22,10 +23,12 @@ use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Va
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
 
+use self::backlog::Backlog;
 use self::order::Order;
 use self::payload::Object;
 use self::presence::{Presence, Seat};
 use crate::domain::{Error, SessionKey, User, UserId};
+use crate::meter::{Meter, Meters};
 use crate::service::{Live, Services};
 
 /// The largest packet that is taken, in bytes: what the original took. A message of 10 000
@@ -44,6 +47,7 @@ pub struct Realtime {
     services: Services,
     presence: Presence,
     order: Order,
+    meters: Arc<Meters>,
     /// Numbers the attempts to join a chat, so that a late one does not undo a newer.
     joins: AtomicU64,
 }
@@ -52,11 +56,12 @@ impl Realtime {
     /// The layer that answers under `/socket.io/`, the handle that closes every socket, and the one
     /// by which pages reach them. Must run inside a tokio runtime.
     #[must_use]
-    pub fn start(services: Services) -> (SocketIoLayer, SocketIo, Arc<Self>) {
+    pub fn start(services: Services, meters: Arc<Meters>) -> (SocketIoLayer, SocketIo, Arc<Self>) {
         let realtime = Arc::new(Self {
             services,
             presence: Presence::default(),
             order: Order::start(),
+            meters,
             joins: AtomicU64::new(0),
         });
         let (layer, io) = SocketIo::builder()
@@ -67,9 +72,11 @@ impl Realtime {
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
         let admitting = Arc::clone(&realtime);
-        let admit = move |socket: SocketRef, session: MaybeHttpExtension<SessionKey>| {
+        let admit = move |socket: SocketRef,
+                          session: MaybeHttpExtension<SessionKey>,
+                          meter: MaybeHttpExtension<Arc<Meter>>| {
             let realtime = Arc::clone(&admitting);
-            realtime.admit(socket, session.0)
+            realtime.admit(socket, session.0, meter.0.unwrap_or_default())
         };
         let checking = Arc::clone(&realtime);
         let check = move |socket: SocketRef| Arc::clone(&checking).check(socket);
@@ -84,6 +91,7 @@ impl Realtime {
         self: Arc<Self>,
         socket: SocketRef,
         session: Option<SessionKey>,
+        meter: Arc<Meter>,
     ) -> Result<(), Refused> {
         let session = session.ok_or(Refused::NotLoggedIn)?;
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
@@ -96,7 +104,9 @@ impl Realtime {
             tracing::warn!(user.id = %id, "user {id} has {SOCKETS_A_USER_MAX} sockets; refused one more");
             return Err(Refused::TooMany);
         }
-        let seat = Arc::new(Seat::new(socket.clone(), user, session));
+        self.meters.add(socket.id.to_string(), Arc::clone(&meter));
+        let backlog = Backlog::new(meter, self.presence.answers(user.id));
+        let seat = Arc::new(Seat::new(socket.clone(), user, session, backlog));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
         let user = seat.user.id;
@@ -138,6 +148,7 @@ impl Realtime {
 
     fn leave(&self, user: UserId, socket: &SocketRef) {
         self.presence.leave(user, socket.id);
+        self.meters.remove(socket.id.as_str());
         // The seat and its socket own each other until here.
         socket.extensions.remove::<Arc<Seat>>();
     }
@@ -155,7 +166,7 @@ impl Realtime {
 impl Live for Realtime {
     fn chat_opened(&self, user: UserId, partner: &User) {
         for seat in self.presence.of(user) {
-            seat.emit(events::CHAT_OPENED, partner);
+            seat.emit(events::CHAT_OPENED, partner, partner.username.len());
         }
     }
 

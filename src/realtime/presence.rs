@@ -10,6 +10,7 @@ use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
+use super::backlog::{self, Answers, Backlog};
 use super::view::View;
 use crate::domain::{SessionKey, User, UserId};
 
@@ -20,22 +21,56 @@ pub struct Seat {
     pub session: SessionKey,
     /// What the socket has open; locked while something is sent that depends on it.
     pub view: Mutex<View>,
-    /// Its outgoing buffer overflowed: something was not sent, so nothing more is.
+    backlog: Backlog,
+    /// It does not keep up: something was not sent, so nothing more is.
     behind: AtomicBool,
 }
 
+/// How often it is looked whether a socket has caught up.
+const CATCHING_UP: Duration = Duration::from_millis(10);
+
 impl Seat {
-    pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey) -> Self {
-        Self { socket, user, session, view: Mutex::default(), behind: AtomicBool::new(false) }
+    pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey, backlog: Backlog) -> Self {
+        let behind = AtomicBool::new(false);
+        Self { socket, user, session, view: Mutex::default(), backlog, behind }
     }
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
     /// must not be shown the next, but come back and load anew.
-    pub fn emit<T: Serialize>(&self, event: &str, payload: &T) {
+    /// `text_bytes` is about how long it is, beside what every event has.
+    pub fn emit<T: Serialize>(&self, event: &str, payload: &T, text_bytes: usize) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
+        self.backlog.owe(text_bytes + 128);
+        if self.backlog.is_too_much() {
+            return self.cut_off();
+        }
         self.keep_up(self.socket.emit(event, payload));
+    }
+
+    /// Answers a question whose answer may be long: after those before it, when what this socket
+    /// was sent has left. `answer` acknowledges it and gives about how many bytes that took.
+    pub fn answer<F: Future<Output = usize> + Send + 'static>(
+        self: &Arc<Self>,
+        answer: impl FnOnce(Arc<Self>) -> F + Send + 'static,
+    ) {
+        if !self.backlog.ask() {
+            return self.cut_off();
+        }
+        let seat = Arc::clone(self);
+        tokio::spawn(async move {
+            let turn = seat.backlog.turn().await;
+            if seat.socket.connected() && !seat.behind.load(Ordering::Relaxed) {
+                let bytes = answer(Arc::clone(&seat)).await;
+                seat.backlog.owe(bytes);
+            }
+            while !seat.backlog.is_little() && seat.socket.connected() {
+                tokio::time::sleep(CATCHING_UP).await;
+            }
+            drop(turn);
+            seat.backlog.answered();
+        });
     }
 
     /// Acknowledges an event of this socket; a tuple becomes several arguments.
@@ -52,7 +87,7 @@ impl Seat {
         }
     }
 
-    fn cut_off(&self) {
+    pub fn cut_off(&self) {
         if self.behind.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -94,6 +129,13 @@ impl Presence {
     pub fn of(&self, user: UserId) -> Vec<Arc<Seat>> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
         seats.get(&user).cloned().unwrap_or_default()
+    }
+
+    /// What bounds the answers to a user's sockets together.
+    pub fn answers(&self, user: UserId) -> Answers {
+        self.of(user)
+            .first()
+            .map_or_else(backlog::answers, |seat| Arc::clone(&seat.backlog.answers))
     }
 
     /// The sockets of a user but one.

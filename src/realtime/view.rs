@@ -98,6 +98,12 @@ impl View {
         }
     }
 
+    /// How many messages are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        if let Self::Joining { held, .. } = self { held.len() } else { 0 }
+    }
+
     fn show_all(&mut self, user: UserId, held: Vec<Arc<Delivery>>) -> Vec<Showing> {
         held.into_iter().filter_map(|delivery| self.show(user, delivery)).collect()
     }

@@ -1,0 +1,122 @@
+//! How much of what was handed over for a peer has left this program: so much is known only where
+//! bytes are written to connections, and needed where more is about to be handed over.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// The bytes written to one TCP connection.
+#[derive(Debug, Clone, Default)]
+pub struct Written(Arc<AtomicU64>);
+
+impl Written {
+    pub fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn total(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The bytes written to one socket, over a WebSocket or over the connections of its polls.
+#[derive(Debug, Default)]
+pub struct Meter(Mutex<Readings>);
+
+#[derive(Debug, Default)]
+struct Readings {
+    /// What was written over connections that the socket does not use any more.
+    before: u64,
+    now: Option<Use>,
+}
+
+/// A connection that the socket uses.
+#[derive(Debug)]
+struct Use {
+    connection: Written,
+    /// What had been written to it before.
+    from: u64,
+    /// How much of what is written to it is this socket's.
+    at_most: u64,
+}
+
+impl Use {
+    fn written(&self) -> u64 {
+        (self.connection.total() - self.from).min(self.at_most)
+    }
+}
+
+impl Meter {
+    /// From now on, all that is written to `connection` is this socket's.
+    pub fn web_socket(&self, connection: Written) {
+        self.turn_to(connection, u64::MAX);
+    }
+
+    /// The next `bytes` that are written to `connection` answer a poll of this socket.
+    pub fn poll(&self, connection: Written, bytes: u64) {
+        self.turn_to(connection, bytes);
+    }
+
+    fn turn_to(&self, connection: Written, at_most: u64) {
+        let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A poll may still be answered when a WebSocket has taken over.
+        if readings.now.as_ref().is_some_and(|used| used.at_most == u64::MAX) {
+            return;
+        }
+        readings.before += readings.now.as_ref().map_or(0, Use::written);
+        let from = connection.total();
+        readings.now = Some(Use { connection, from, at_most });
+    }
+
+    /// In bytes, from the socket's first.
+    pub fn written(&self) -> u64 {
+        let readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        readings.before + readings.now.as_ref().map_or(0, Use::written)
+    }
+}
+
+/// The meters of the sockets that are connected, by the id that their requests carry.
+#[derive(Debug, Default)]
+pub struct Meters(RwLock<HashMap<String, Arc<Meter>>>);
+
+impl Meters {
+    pub fn add(&self, socket: String, meter: Arc<Meter>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(socket, meter);
+    }
+
+    pub fn remove(&self, socket: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(socket);
+    }
+
+    pub fn of(&self, socket: &str) -> Option<Arc<Meter>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(socket).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_count_what_was_written_of_their_answers_and_a_web_socket_everything() {
+        let (meter, one, other) = (Meter::default(), Written::default(), Written::default());
+        one.add(500);
+        assert_eq!(meter.written(), 0);
+        meter.poll(one.clone(), 100);
+        one.add(60);
+        assert_eq!(meter.written(), 60);
+        one.add(60);
+        assert_eq!(meter.written(), 100);
+        // What is left of a poll that was given up is never counted.
+        meter.poll(one.clone(), 100);
+        one.add(30);
+        meter.web_socket(other.clone());
+        one.add(30);
+        other.add(1000);
+        assert_eq!(meter.written(), 1130);
+        meter.poll(one.clone(), 100);
+        one.add(100);
+        other.add(1000);
+        assert_eq!(meter.written(), 2130);
+    }
+}

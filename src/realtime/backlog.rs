@@ -1,0 +1,83 @@
+//! What a socket is still owed: bounds the memory that somebody who asks and does not read can take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::meter::Meter;
+
+/// How many questions of a socket may wait for their answers. Clients ask for the next thing when
+/// they have got the last.
+const QUESTIONS_MAX: usize = 64;
+/// How many of a user's sockets may be behind with an answer at the same time: more wait until one
+/// has caught up, or was cut off.
+const ANSWERS_A_USER: usize = 4;
+/// A socket that is owed less gets its next answer at once, in bytes.
+const OWED_LITTLE: u64 = 256 * 1024;
+/// A socket that is owed more has not read for a while: an answer of 4 MB, and 2 MB of messages
+/// that came behind it.
+const OWED_MAX: u64 = 6_000_000;
+
+/// How many answers are under way for one user.
+pub type Answers = Arc<Semaphore>;
+
+pub fn answers() -> Answers {
+    Arc::new(Semaphore::new(ANSWERS_A_USER))
+}
+
+/// What one socket is owed.
+#[derive(Debug)]
+pub struct Backlog {
+    meter: Arc<Meter>,
+    /// The reading of the meter when everything will have been written.
+    settled_at: AtomicU64,
+    questions: AtomicUsize,
+    turn: Mutex<()>,
+    pub answers: Answers,
+}
+
+impl Backlog {
+    pub fn new(meter: Arc<Meter>, answers: Answers) -> Self {
+        let (settled_at, questions) = (AtomicU64::new(0), AtomicUsize::new(0));
+        Self { meter, settled_at, questions, turn: Mutex::default(), answers }
+    }
+
+    /// Notes that about `bytes` were handed over.
+    pub fn owe(&self, bytes: usize) {
+        let (written, bytes) = (self.meter.written(), bytes as u64);
+        let later = |settled_at: u64| Some(settled_at.max(written) + bytes);
+        // The closure always gives a value.
+        _ = self.settled_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+    }
+
+    /// About how many bytes have not been written yet.
+    fn owed(&self) -> u64 {
+        self.settled_at.load(Ordering::Relaxed).saturating_sub(self.meter.written())
+    }
+
+    pub fn is_little(&self) -> bool {
+        self.owed() <= OWED_LITTLE
+    }
+
+    pub fn is_too_much(&self) -> bool {
+        self.owed() > OWED_MAX
+    }
+
+    /// Whether one more question may wait. [`Backlog::answered`] is called in the end.
+    pub fn ask(&self) -> bool {
+        self.questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS_MAX
+    }
+
+    /// Awaits the turn of a question: answers of one socket are made one after the other.
+    pub async fn turn(&self) -> impl Sized + use<'_> {
+        let turn = self.turn.lock().await;
+        // Never closed.
+        let answer = self.answers.acquire().await;
+        (turn, answer)
+    }
+
+    pub fn answered(&self) {
+        self.questions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
