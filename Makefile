@@ -2,12 +2,14 @@
 # make test   installs what the tests need, and runs all of them
 # make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
 # make check  format, lints, types
+# make deny   licences, sources and duplicates of what is built in; installs cargo-deny
+# make audit  known holes in it; asks the network
 
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check test-rust test-protocol test-chaos test-browser chaos clean
+.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos clean
 
 run:
 	cargo run --release
@@ -38,6 +40,18 @@ check: $(node_modules_ready)
 	cargo fmt --check
 	cargo clippy --all-targets -- --deny warnings
 	npx --no-install tsc -p .
+
+cargo_deny := target/tools/bin/cargo-deny
+
+deny: $(cargo_deny)
+	$(cargo_deny) check licenses bans sources
+
+audit: $(cargo_deny)
+	$(cargo_deny) check advisories
+	npm audit
+
+$(cargo_deny):
+	cargo install cargo-deny@0.20.2 --locked --root target/tools
 
 $(node_modules_ready): package.json package-lock.json
 	npm ci

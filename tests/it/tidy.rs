@@ -112,3 +112,23 @@ fn services_do_not_know_their_transports() {
         ["src/http", "src/realtime", "src/app.rs", "src/serve.rs", "src/main.rs", "src/commands"];
     assert_eq!(strangers(&words, &others), [""; 0]);
 }
+
+#[test]
+fn packages_of_npm_are_pinned_and_run_nothing_when_they_are_installed() {
+    let settings = fs::read_to_string(".npmrc").unwrap();
+    assert!(settings.lines().any(|line| line == "ignore-scripts=true"), "{settings}");
+    let package: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string("package.json").unwrap()).unwrap();
+    let dependencies = package["dependencies"].as_object().unwrap();
+    assert!(!dependencies.is_empty());
+    for (name, version) in dependencies {
+        let exact = version.as_str().unwrap().split('.').all(|part| part.parse::<u32>().is_ok());
+        assert!(exact, "{name}: {version}");
+    }
+    let lock: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string("package-lock.json").unwrap()).unwrap();
+    for (path, locked) in lock["packages"].as_object().unwrap() {
+        assert!(path.is_empty() || locked["integrity"].is_string(), "{path} has no checksum");
+        assert_ne!(locked["hasInstallScript"], true, "{path} would run a script");
+    }
+}
