@@ -57,6 +57,12 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const CONTENT_POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// What no page of ours needs, so that nothing that slips in may use it.
+const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
+     payment=(), usb=()";
+/// For half a year browsers ask for the chat by https only; longer than anybody stays away.
+const TRANSPORT_SECURITY: &str = "max-age=15552000";
+
 /// Why the pages cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
@@ -111,6 +117,9 @@ impl Site {
 pub fn router(site: Site, sockets: Router) -> Router {
     let policy =
         site.content_policy.then(|| always(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY));
+    let is_https = site.public_url.as_ref().is_some_and(Origin::is_https);
+    let secure = is_https.then(|| always(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY));
+    let permissions = header::HeaderName::from_static("permissions-policy");
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
         // A poll is small, and waited for.
@@ -118,6 +127,8 @@ pub fn router(site: Site, sockets: Router) -> Router {
         .merge(checked(&site, sockets))
         // Outermost, so that every answer has them, whoever gave it.
         .layer(option_layer(policy))
+        .layer(option_layer(secure))
+        .layer(always(permissions, PERMISSIONS))
         .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(always(header::REFERRER_POLICY, "same-origin"))
         .layer(map_response(keep_out_of_caches))

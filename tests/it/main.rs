@@ -10,6 +10,7 @@ mod chat_list;
 mod conversion;
 mod deployment;
 mod faults;
+mod headers;
 mod model;
 mod import_export;
 mod interrupted;
