@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::http::{self, Site, Unready};
 use crate::meter::Meters;
 use crate::realtime::Realtime;
-use crate::service::{Passwords, Services};
+use crate::service::{Limits, Passwords, Services};
 use crate::store::Store;
 
 /// The running chat, without its listener.
@@ -34,7 +34,7 @@ impl App {
         clock: &Arc<dyn Clock>,
         passwords: Passwords,
     ) -> Result<Self, Unready> {
-        let services = Services::new(store, clock, passwords);
+        let services = Services::new(store, clock, passwords, Limits::new(config, clock));
         let meters = Arc::new(Meters::default());
         let (sockets, io, realtime) = Realtime::start(services.clone(), Arc::clone(&meters));
         let site = Site::new(config, services.clone(), realtime, meters)?;

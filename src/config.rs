@@ -1,12 +1,14 @@
 //! Everything that can be set: each field is a flag and an environment variable, and its comment
 //! is what `--help` says.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use hyper::Uri;
+use ipnet::IpNet;
 
 /// A chat for two on your own server: one program, one SQLite file.
 ///
@@ -81,6 +83,52 @@ pub struct Config {
     )]
     pub max_connections: usize,
 
+    /// A proxy that stands before this program, an address or a network as in 10.0.0.0/8; of it,
+    /// X-Forwarded-For or Forwarded is believed. Several are separated by commas
+    #[arg(long, global = true, env = "VISAVIS_TRUSTED_PROXY", value_name = "ADDRESS",
+          value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_proxy: Vec<IpNet>,
+
+    /// Whether the limits below hold; over one, nothing is done, and it is said when to come back
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_RATE_LIMITS",
+        default_value = "on",
+        value_name = "MODE"
+    )]
+    pub rate_limits: Switch,
+
+    /// How many logins one address may try, as in 60/m (s, m or h): so many at once, then evenly
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_LOGINS", default_value = "60/m", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_logins: Rate,
+
+    /// How many wrong passwords an account may have before its logins wait two seconds
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_FAILURES", default_value = "30/h", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_failures: Rate,
+
+    /// How many people may register from one address
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_REGISTRATIONS", default_value = "60/h", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_registrations: Rate,
+
+    /// How often one person may search for others
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_SEARCHES", default_value = "120/m", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_searches: Rate,
+
+    /// How many messages one person may send
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_MESSAGES", default_value = "1200/m", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_messages: Rate,
+
+    /// How many sockets one person may open
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_CONNECTS", default_value = "300/m", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_connects: Rate,
+
     /// The cost of a password hash; each step doubles the time that a guess takes
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
           value_parser = clap::value_parser!(u32).range(4..=31))]
@@ -96,6 +144,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether there are limits on how often somebody may do something.
+    #[must_use]
+    pub fn has_rate_limits(&self) -> bool {
+        self.rate_limits == Switch::On
+    }
+
     /// Whether pages say that browsers may load and run only what comes from this server.
     #[must_use]
     pub fn has_content_policy(&self) -> bool {
@@ -139,6 +193,42 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// So many in a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// At least 1.
+    pub count: u32,
+    pub per: Duration,
+}
+
+/// A rate such as `60/m`.
+fn parse_rate(text: &str) -> Result<Rate, String> {
+    let wrong = || "give a number and s, m or h, as in 60/m".to_owned();
+    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let count = count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    Ok(Rate { count, per: Duration::from_secs(seconds) })
+}
+
+/// A network such as `10.0.0.0/8`; an address alone is a network of one.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "give an address or a network, as in 10.0.0.0/8".into())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -197,6 +287,15 @@ mod tests {
     #[test]
     fn the_flags_are_well_formed() {
         Config::command().debug_assert();
+    }
+
+    #[test]
+    fn a_rate_is_a_number_and_a_unit() {
+        assert_eq!(parse_rate("60/m"), Ok(Rate { count: 60, per: Duration::from_mins(1) }));
+        assert_eq!(parse_rate("1/h"), Ok(Rate { count: 1, per: Duration::from_hours(1) }));
+        for wrong in ["60", "60/", "/m", "0/m", "-1/m", "1.5/s", "60/d", "60/m "] {
+            assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The accept loop: takes connections, cuts those that stall, and ends gracefully.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -47,7 +49,7 @@ pub async fn serve(
                 Ok(_) if stopping.receiver_count() > connections_max => {
                     tracing::warn!("refused a connection: {connections_max} are being served (--max-connections)");
                 }
-                Ok((stream, _)) => answer(stream, &router, connections.clone()),
+                Ok((stream, peer)) => answer(stream, peer, &router, connections.clone()),
                 Err(error) => pause_after(&error).await,
             },
         }
@@ -63,14 +65,15 @@ pub async fn serve(
     }
 }
 
-fn answer(stream: TcpStream, router: &Router, mut stopping: watch::Receiver<()>) {
+fn answer(stream: TcpStream, peer: SocketAddr, router: &Router, mut stopping: watch::Receiver<()>) {
     if let Err(error) = prepare(&stream) {
         // The peer went away between its connect and our accept.
         tracing::debug!(%error, "a connection was lost before it began: {error}");
         return;
     }
     let written = Written::default();
-    let service = Extension(written.clone()).layer(router.clone());
+    let known = (Extension(written.clone()), Extension(ConnectInfo(peer)));
+    let service = known.layer(router.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)

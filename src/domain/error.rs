@@ -16,6 +16,12 @@ pub enum Error {
     /// The name is taken.
     #[error("{0}")]
     Conflict(&'static str),
+    /// It was done too often; nothing was done this time.
+    #[error("too often; try again in {retry_after} s")]
+    TooOften {
+        /// In seconds, at least 1.
+        retry_after: u64,
+    },
     /// The server could not do it: nothing was kept, trying again is safe.
     #[error("Something went wrong :(")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::client::ClientAddress;
 use super::error::Refusal;
 use super::form::Form;
 use super::origin::is_foreign;
@@ -36,8 +37,10 @@ pub async fn register_page(State(site): State<Site>, visit: Visit) -> Response {
 
 pub async fn register(
     State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
     Form(typed): Form<RegistrationForm>,
 ) -> Result<Response, Refusal> {
+    site.services.limits.registration(address)?;
     let RegistrationForm { username, password, confirmation } = typed;
     let registration = Registration { username, password, confirmation };
     site.services.accounts.register(registration).await?;
@@ -59,18 +62,28 @@ pub async fn login_page(
 
 pub async fn log_in(
     State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
     mut auth: AuthSession,
     Form(typed): Form<LoginForm>,
 ) -> Result<Response, Refusal> {
     end_session(&site, &mut auth).await?;
+    let limits = &site.services.limits;
+    limits.login(address)?;
     let LoginForm { username, password } = typed;
-    let member = auth.authenticate(Login { username, password }).await?;
+    tokio::time::sleep(limits.slowed(&username)).await;
+    let name = username.clone();
+    let member = auth.authenticate(Login { username, password }).await;
+    if let Err(axum_login::Error::Backend(Error::Unauthenticated(_))) = &member {
+        limits.failed(&name);
+        tracing::info!(%address, "a login from {address} failed");
+    }
+    let member = member?;
     if let Some(member) = member {
         // A fresh id, also where one was ended just now: nobody may know it from before.
         auth.session.cycle_id().await.map_err(Error::internal)?;
         auth.login(&member).await?;
         let id = member.0.user.id;
-        tracing::info!(user.id = %id, "user {id} logged in");
+        tracing::info!(user.id = %id, %address, "user {id} logged in from {address}");
     }
     Ok(redirect("/"))
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -17,28 +17,39 @@ use crate::domain::Error;
 pub struct Refusal {
     status: StatusCode,
     sentence: String,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refusal {
     pub fn page_not_found() -> Self {
-        Self { status: StatusCode::NOT_FOUND, sentence: "there is no such page".into() }
+        Self::new(StatusCode::NOT_FOUND, "there is no such page")
     }
 
     pub fn from_another_site() -> Self {
         let sentence = "this came from another site's page; open the chat itself and try again";
-        Self { status: StatusCode::FORBIDDEN, sentence: sentence.into() }
+        Self::new(StatusCode::FORBIDDEN, sentence)
     }
 
     pub fn method_not_allowed() -> Self {
-        Self {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            sentence: "this page cannot be used that way".into(),
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "this page cannot be used that way")
+    }
+
+    fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self { status, sentence: sentence.into(), retry_after: None }
+    }
+
+    fn with_retry_after(&self, mut response: Response) -> Response {
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        response
     }
 
     /// The same as a JSON object, for a script.
     pub fn into_json(self) -> Response {
-        (self.status, Json(json!({ "failure": self.sentence }))).into_response()
+        let failure = json!({ "failure": self.sentence });
+        self.with_retry_after((self.status, Json(failure)).into_response())
     }
 }
 
@@ -49,12 +60,17 @@ impl From<Error> for Refusal {
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
             Error::Conflict(_) => StatusCode::CONFLICT,
+            Error::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Internal(cause) => {
                 tracing::error!(error = %cause, "a page failed: {cause}");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };
-        Self { status, sentence: error.to_string() }
+        let retry_after = match &error {
+            Error::TooOften { retry_after } => Some(*retry_after),
+            _ => None,
+        };
+        Self { retry_after, ..Self::new(status, error.to_string()) }
     }
 }
 
@@ -87,5 +103,5 @@ pub async fn apologize(State(site): State<Site>, request: Request, next: Next) -
     // A wrong password was typed after the session had been ended.
     let ended = auth.is_none_or(|auth| auth.session.id().is_none());
     let visit = if ended { visit.without_session() } else { visit };
-    site.views.apology(&visit, refusal.status, &refusal.sentence)
+    refusal.with_retry_after(site.views.apology(&visit, refusal.status, &refusal.sentence))
 }

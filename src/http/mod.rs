@@ -4,6 +4,7 @@
 mod assets;
 mod auth;
 mod chats;
+mod client;
 mod error;
 mod form;
 mod jinja;
@@ -27,6 +28,7 @@ use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
+use ipnet::IpNet;
 use tower::util::option_layer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -81,6 +83,8 @@ pub struct Site {
     pub meters: Arc<Meters>,
     /// The origin that browsers use, where it is not the one that they ask this server for.
     pub public_url: Option<Origin>,
+    /// The proxies that are believed about whom they pass on.
+    pub trusted_proxies: Arc<[IpNet]>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     /// Whether pages carry [`CONTENT_POLICY`].
@@ -106,6 +110,7 @@ impl Site {
             live,
             meters,
             public_url: config.public_url.clone(),
+            trusted_proxies: config.trusted_proxy.clone().into(),
             static_files,
             content_policy: config.has_content_policy(),
         })
@@ -125,6 +130,7 @@ pub fn router(site: Site, sockets: Router) -> Router {
         // A poll is small, and waited for.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .merge(checked(&site, sockets))
+        .layer(from_fn_with_state(site.clone(), client::identify))
         // Outermost, so that every answer has them, whoever gave it.
         .layer(option_layer(policy))
         .layer(option_layer(secure))

@@ -29,10 +29,11 @@ pub async fn find_page(State(site): State<Site>, _: SignedIn, visit: Visit) -> R
 /// Answers a script: a JSON array of users, or an object that says why not.
 pub async fn find(
     State(site): State<Site>,
-    _: SignedIn,
+    SignedIn(user): SignedIn,
     search: Result<Json<Search>, JsonRejection>,
 ) -> Response {
     let found = match search {
+        Ok(_) if let Err(over) = site.services.limits.search(user.id) => Err(over),
         Ok(Json(search)) => site.services.accounts.find(&search.username).await,
         Err(_) => Err(Error::Invalid("send JSON, as in {\"username\": \"an\"}".into())),
     };

@@ -28,6 +28,9 @@ pub fn message_sent(
         Ok(payload) => payload,
         Err(error) => return refuse(seat, ack, &error),
     };
+    if let Err(error) = realtime.services.limits.message(seat.user.id) {
+        return refuse(seat, ack, &error);
+    }
     let text = payload.message.clone();
     let message = SendMessage {
         sender: seat.user.id,

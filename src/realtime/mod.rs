@@ -104,6 +104,9 @@ impl Realtime {
             tracing::warn!(user.id = %id, "user {id} has {SOCKETS_A_USER_MAX} sockets; refused one more");
             return Err(Refused::TooMany);
         }
+        if self.services.limits.connect(user.id).is_err() {
+            return Err(Refused::TooOften);
+        }
         self.meters.add(socket.id.to_string(), Arc::clone(&meter));
         let backlog = Backlog::new(meter, self.presence.answers(user.id));
         let seat = Arc::new(Seat::new(socket.clone(), user, session, backlog));
@@ -192,6 +195,8 @@ enum Refused {
     NotLoggedIn,
     #[error("too many open connections; close some tabs")]
     TooMany,
+    #[error("too many connections in a short time; try again in a minute")]
+    TooOften,
     #[error("Something went wrong :(")]
     Unavailable,
 }

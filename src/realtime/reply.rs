@@ -6,6 +6,7 @@ use socketioxide::extract::AckSender;
 use super::presence::Seat;
 use crate::domain::Error;
 
+#[expect(clippy::struct_field_names, reason = "the keys of the protocol")]
 /// Why an event was refused. Always an object: the original script asks for `"failure" in ack`,
 /// which throws on anything else.
 #[derive(Debug, Serialize)]
@@ -14,6 +15,9 @@ struct Failure {
     failure: String,
     /// `invalid` and `not_found` stay so; after `unavailable` the same event may be sent again.
     code: &'static str,
+    /// With `too_often`: in how many seconds to send the same event again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// Acknowledges that the event was not done, and tells the operator what the user may not see.
@@ -22,10 +26,15 @@ pub fn refuse(seat: &Seat, ack: AckSender, error: &Error) {
         Error::Invalid(_) | Error::Conflict(_) => "invalid",
         Error::Unauthenticated(_) => "unauthenticated",
         Error::NotFound(_) => "not_found",
+        Error::TooOften { .. } => "too_often",
         Error::Internal(cause) => {
             tracing::error!(error = %cause, "an event failed: {cause}");
             "unavailable"
         }
     };
-    seat.acknowledge(ack, &Failure { failure: error.to_string(), code });
+    let retry_after = match error {
+        Error::TooOften { retry_after } => Some(*retry_after),
+        _ => None,
+    };
+    seat.acknowledge(ack, &Failure { failure: error.to_string(), code, retry_after });
 }

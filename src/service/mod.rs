@@ -3,6 +3,7 @@
 
 mod accounts;
 mod chats;
+mod limits;
 mod live;
 mod messages;
 mod passwords;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 pub use accounts::{Accounts, Login, Registration};
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
+pub use limits::Limits;
 pub use live::Live;
 pub use messages::{Messages, SendMessage};
 pub use passwords::Passwords;
@@ -25,14 +27,21 @@ pub struct Services {
     pub accounts: Accounts,
     pub chats: Chats,
     pub messages: Messages,
+    pub limits: Limits,
 }
 
 impl Services {
-    pub fn new(store: &Arc<dyn Store>, clock: &Arc<dyn Clock>, passwords: Passwords) -> Self {
+    pub fn new(
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        passwords: Passwords,
+        limits: Limits,
+    ) -> Self {
         Self {
             accounts: Accounts::new(Arc::clone(store), Arc::clone(clock), passwords),
             chats: Chats::new(Arc::clone(store), Arc::clone(clock)),
             messages: Messages::new(Arc::clone(store), Arc::clone(clock)),
+            limits,
         }
     }
 }

@@ -59,7 +59,9 @@ export function drawUnsent(entry, ways) {
   const element = drawMessage(entry.text, null);
   const { className, text } = STATES[entry.state];
   element.classList.add(className);
-  find(element, ".message-date").textContent = text;
+  // What waits with a reason does not wait for a connection.
+  const waits = entry.state === "waiting" && entry.reason;
+  find(element, ".message-date").textContent = waits ? "Waiting…" : text;
   if (entry.state !== "sending") element.append(drawWays(entry, ways));
   return element;
 }

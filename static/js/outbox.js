@@ -12,8 +12,8 @@ import { RequestError } from "./socket.js";
  * @property {string} clientId makes sending it again harmless
  * @property {number} chatId
  * @property {string} text
- * @property {"sending" | "waiting" | "failed"} state it waits for a connection
- * @property {string} reason why it failed, for the user
+ * @property {"sending" | "waiting" | "failed"} state it waits for a connection, or for its turn
+ * @property {string} reason why it failed, or waits although there is a connection, for the user
  * @property {boolean} mayBeRetried as it is, when it failed
  *
  * @typedef {{ id: number, timestamp: string, duplicate: boolean }} Sent
@@ -30,11 +30,16 @@ const KEY = "outbox";
  * packet that is too large would cost the connection.
  */
 const UNITS_MAX = 20_000;
+/** What is written faster than the server takes it waits with these words. */
+const TOO_FAST = "Many messages at once: it leaves in a moment.";
+
 export class Outbox {
   #storage;
   #events;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
+  /** The server takes no more for a while: what comes now must not overtake what waits. */
+  #paused = false;
 
   /**
    * @param {TabStorage} storage
@@ -76,6 +81,8 @@ export class Outbox {
     if (text.length > UNITS_MAX) {
       const chars = [...text].length;
       this.#turn(entry, "failed", `the message is longer than 10000 characters (it has ${chars})`);
+    } else if (this.#paused) {
+      this.#turn(entry, "waiting", TOO_FAST);
     } else {
       this.#send(entry);
     }
@@ -97,6 +104,7 @@ export class Outbox {
    * already, it acknowledges again.
    */
   resume() {
+    this.#paused = false;
     for (const entry of this.#entries.values()) {
       if (entry.state === "waiting" || (entry.state === "failed" && entry.mayBeRetried)) this.#send(entry);
     }
@@ -113,8 +121,20 @@ export class Outbox {
       const known = error instanceof RequestError;
       if (!known) console.error(error);
       if (known && error.code === "disconnected") this.#turn(entry, "waiting");
+      else if (known && error.code === "too_often") this.#pause(entry, error.retryAfter);
       else this.#turn(entry, "failed", known ? error.message : "It was not sent.", known && error.mayBeRetried);
     }
+  }
+
+  /** @param {Entry} entry @param {number} seconds */
+  #pause(entry, seconds) {
+    this.#turn(entry, "waiting", TOO_FAST);
+    if (this.#paused) return;
+    this.#paused = true;
+    setTimeout(() => {
+      // A connect in the meantime has tried already.
+      if (this.#paused) this.resume();
+    }, seconds * 1000);
   }
 
   /**

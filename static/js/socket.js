@@ -20,10 +20,12 @@ export class RequestError extends Error {
   /**
    * @param {string} sentence
    * @param {string} code the server's, or `timeout`, or `disconnected`
+   * @param {number} [retryAfter] with `too_often`: in how many seconds to ask again
    */
-  constructor(sentence, code) {
+  constructor(sentence, code, retryAfter = 1) {
     super(sentence);
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 
   /** Whether the very same question may be answered another time. */
@@ -123,7 +125,7 @@ export class Connection {
               : new RequestError("There is no connection.", "disconnected"),
           );
         } else if (answer[0]?.failure) {
-          reject(new RequestError(answer[0].failure, answer[0].code));
+          reject(new RequestError(answer[0].failure, answer[0].code, answer[0].retry_after));
         } else {
           take?.(.../** @type {Answers[E]} */ (answer));
           resolve(/** @type {Answers[E]} */ (answer));

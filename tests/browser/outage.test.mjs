@@ -231,3 +231,21 @@ test("what was typed outlives another chat, a reload, and a time without a conne
     assert.equal(await anns.box.inputValue(), "and the next");
     await anns.shows("half a senten", "mine");
   }));
+
+test("what is written faster than the server takes it waits, and leaves by itself in order", bounded, () =>
+  withChat(browser, { args: ["--limit-messages", "2/s"] }, async (chat) => {
+    const [ann, bob] = await chat.friends("ann", "bob");
+    const [anns, bobs] = [await ann.chats(), await bob.chats()];
+    await bobs.open("ann");
+    await bobs.online();
+    await anns.open("bob");
+    await anns.online();
+    const written = Array.from({ length: 6 }, (_, number) => `message number ${number}`);
+    for (const text of written) await anns.send(text);
+    await anns.waiting.filter({ hasText: "Many messages at once" }).first().waitFor();
+    await bobs.shows("message number 5", "theirs");
+    assert.deepEqual(await bobs.texts(), written);
+    await anns.shows("message number 5", "mine");
+    assert.deepEqual(await anns.texts(), written);
+    assert.equal(await anns.unsent.count(), 0);
+  }));

@@ -11,6 +11,7 @@ mod conversion;
 mod deployment;
 mod faults;
 mod headers;
+mod limits;
 mod model;
 mod import_export;
 mod interrupted;

@@ -37,12 +37,13 @@ export function launch() {
  * Runs a test on a server of its own, and then checks that no page complained or asked another
  * host for anything.
  * @param {Browser} browser
- * @param {{ database?: string, complaints?: RegExp, pages?: Pages }} options
- *   `complaints`: those that the test brings about; `pages`: ours, if nothing is said
+ * @param {{ database?: string, complaints?: RegExp, pages?: Pages, args?: string[] }} options
+ *   `complaints`: those that the test brings about; `pages`: ours, if nothing is said; `args`: of the
+ *   server
  * @param {(chat: Chat) => Promise<void>} test
  */
-export async function withChat(browser, { database, complaints, pages = OURS }, test) {
-  const server = await startServer({ database, args: pages.args });
+export async function withChat(browser, { database, complaints, pages = OURS, args = [] }, test) {
+  const server = await startServer({ database, args: [...(pages.args ?? []), ...args] });
   const chat = new Chat(browser, server, pages, complaints);
   try {
     await test(chat);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use visavis::clock::Clock;
 use visavis::domain::{Error, Message, MessageId, ReadMark, UserId, Username};
-use visavis::service::{Passwords, SendMessage, Services, Show};
+use visavis::service::{Limits, Passwords, SendMessage, Services, Show};
 use visavis::store::{Marked, Older, Store};
 
 use self::device::Device;
@@ -66,7 +66,7 @@ impl World {
         }
         let clock: Arc<dyn Clock> = Arc::new(FixedClock(NOW));
         Self {
-            services: Services::new(&store, &clock, Passwords::new(4, &[])),
+            services: Services::new(&store, &clock, Passwords::new(4, &[]), Limits::off()),
             ids,
             expected: Expected::default(),
             devices: vec![vec![Device::default(); DEVICES]; PEOPLE],

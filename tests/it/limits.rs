@@ -1,0 +1,94 @@
+//! How often something may be done, over real HTTP. The clock stands still, so nothing comes back.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Response};
+
+use super::support::site::Site;
+
+/// A form that a proxy passes on for somebody.
+async fn passed_on(site: &Site, path: &str, from: &str, form: &[(&str, &str)]) -> Response {
+    let request = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let request = request.post(format!("http://{}{path}", site.address));
+    request.header("x-forwarded-for", from).form(form).send().await.unwrap()
+}
+
+const WRONG: [(&str, &str); 2] = [("username", "ann"), ("password", "not it")];
+
+#[tokio::test]
+async fn an_address_may_try_so_many_logins_and_others_are_not_its_victims() {
+    let site = Site::with_flags(&["--limit-logins", "3/h", "--trusted-proxy", "127.0.0.1"]).await;
+    for _ in 0..3 {
+        assert_eq!(passed_on(&site, "/login", "198.51.100.1", &WRONG).await.status(), 401);
+    }
+    let refused = passed_on(&site, "/login", "198.51.100.1", &WRONG).await;
+    assert_eq!(refused.status(), 429);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=3600).contains(&seconds), "{seconds}");
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("too often; try again in"), "{page}");
+    assert_eq!(passed_on(&site, "/login", "198.51.100.2", &WRONG).await.status(), 401);
+    // Who writes the header is the proxy, not the browser: what stood in it before does not count.
+    let claimed = "203.0.113.5, 198.51.100.1";
+    assert_eq!(passed_on(&site, "/login", claimed, &WRONG).await.status(), 429);
+}
+
+#[tokio::test]
+async fn a_header_of_a_stranger_hides_nobody() {
+    let site = Site::with_flags(&["--limit-logins", "3/h"]).await;
+    for number in 1..=3 {
+        let from = format!("198.51.100.{number}");
+        assert_eq!(passed_on(&site, "/login", &from, &WRONG).await.status(), 401);
+    }
+    assert_eq!(passed_on(&site, "/login", "198.51.100.4", &WRONG).await.status(), 429);
+}
+
+#[tokio::test]
+async fn guesses_from_everywhere_slow_an_account_and_do_not_lock_it() {
+    let flags = ["--limit-failures", "2/h", "--trusted-proxy", "127.0.0.1"];
+    let site = Site::with_flags(&flags).await;
+    let ann = site.user("ann").await;
+    for number in 1..=3 {
+        let from = format!("198.51.100.{number}");
+        assert_eq!(passed_on(&site, "/login", &from, &WRONG).await.status(), 401);
+    }
+    let begun = Instant::now();
+    assert_eq!(ann.log_in("ANN", "password of ann").await.status(), 302);
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn an_address_may_register_so_many_people() {
+    let site = Site::with_flags(&["--limit-registrations", "2/h"]).await;
+    site.user("ann").await;
+    site.user("bob").await;
+    let form = [("username", "cyd"), ("password", "long enough"), ("confirmation", "long enough")];
+    assert_eq!(site.browser().post("/register", &form).await.status(), 429);
+    assert_eq!(site.browser().log_in("ann", "password of ann").await.status(), 302);
+}
+
+#[tokio::test]
+async fn a_person_may_search_so_often_and_a_script_is_told_so() {
+    let site = Site::with_flags(&["--limit-searches", "2/h"]).await;
+    let (ann, bob) = (site.user("ann").await, site.user("bob").await);
+    for _ in 0..2 {
+        assert_eq!(ann.post_json("/find", r#"{"username": "a"}"#).await.status(), 200);
+    }
+    let refused = ann.post_json("/find", r#"{"username": "a"}"#).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers().contains_key("retry-after"));
+    let said: serde_json::Value = refused.json().await.unwrap();
+    assert!(said["failure"].as_str().unwrap().starts_with("too often"), "{said}");
+    assert_eq!(bob.post_json("/find", r#"{"username": "a"}"#).await.status(), 200);
+}
+
+#[tokio::test]
+async fn limits_can_be_turned_off() {
+    let flags = ["--rate-limits", "off", "--limit-logins", "1/h", "--limit-searches", "1/h"];
+    let site = Site::with_flags(&flags).await;
+    let ann = site.user("ann").await;
+    for _ in 0..3 {
+        assert_eq!(ann.post_json("/find", r#"{"username": "a"}"#).await.status(), 200);
+        assert_eq!(site.browser().post("/login", &WRONG).await.status(), 401);
+    }
+}
