@@ -10,7 +10,6 @@ use socketioxide::SocketIo;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Site, Unready};
-use crate::meter::Meters;
 use crate::realtime::Realtime;
 use crate::service::{Limits, Passwords, Services};
 use crate::store::Store;
@@ -35,9 +34,8 @@ impl App {
         passwords: Passwords,
     ) -> Result<Self, Unready> {
         let services = Services::new(store, clock, passwords, Limits::new(config, clock));
-        let meters = Arc::new(Meters::default());
-        let (sockets, io, realtime) = Realtime::start(services.clone(), Arc::clone(&meters));
-        let site = Site::new(config, services.clone(), realtime, meters)?;
+        let (sockets, io, realtime) = Realtime::start(services.clone());
+        let site = Site::new(config, services.clone(), realtime)?;
         // The layer takes every request for this path before the route does.
         let sockets =
             Router::new().route("/socket.io/", any(async || StatusCode::NOT_FOUND)).layer(sockets);

@@ -1,9 +1,8 @@
 //! How much of what was handed over for a peer has left this program: so much is known only where
 //! bytes are written to connections, and needed where more is about to be handed over.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The bytes written to one TCP connection.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +60,7 @@ impl Meter {
         let mut readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A poll may still be answered when a WebSocket has taken over.
         if readings.now.as_ref().is_some_and(|used| used.at_most == u64::MAX) {
+            readings.before += if at_most == u64::MAX { 0 } else { at_most };
             return;
         }
         readings.before += readings.now.as_ref().map_or(0, Use::written);
@@ -72,24 +72,6 @@ impl Meter {
     pub fn written(&self) -> u64 {
         let readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         readings.before + readings.now.as_ref().map_or(0, Use::written)
-    }
-}
-
-/// The meters of the sockets that are connected, by the id that their requests carry.
-#[derive(Debug, Default)]
-pub struct Meters(RwLock<HashMap<String, Arc<Meter>>>);
-
-impl Meters {
-    pub fn add(&self, socket: String, meter: Arc<Meter>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(socket, meter);
-    }
-
-    pub fn remove(&self, socket: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(socket);
-    }
-
-    pub fn of(&self, socket: &str) -> Option<Arc<Meter>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(socket).cloned()
     }
 }
 
@@ -117,6 +99,6 @@ mod tests {
         meter.poll(one.clone(), 100);
         one.add(100);
         other.add(1000);
-        assert_eq!(meter.written(), 2130);
+        assert_eq!(meter.written(), 2230);
     }
 }

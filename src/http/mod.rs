@@ -35,11 +35,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::error::Refusal;
+use self::metering::Meters;
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::Views;
 use crate::config::{Config, Origin};
-use crate::meter::Meters;
 use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
@@ -80,7 +80,6 @@ pub struct Site {
     pub services: Services,
     pub views: Arc<Views>,
     pub live: Arc<dyn Live>,
-    pub meters: Arc<Meters>,
     /// The origin that browsers use, where it is not the one that they ask this server for.
     pub public_url: Option<Origin>,
     /// The proxies that are believed about whom they pass on.
@@ -94,12 +93,7 @@ pub struct Site {
 impl Site {
     /// # Errors
     /// A folder that is not there, or an embedded template that cannot be parsed.
-    pub fn new(
-        config: &Config,
-        services: Services,
-        live: Arc<dyn Live>,
-        meters: Arc<Meters>,
-    ) -> Result<Self, Unready> {
+    pub fn new(config: &Config, services: Services, live: Arc<dyn Live>) -> Result<Self, Unready> {
         let static_files = config.static_files.clone();
         if let Some(path) = static_files.as_ref().filter(|path| !path.is_dir()) {
             return Err(Unready::Folder { flag: "--static", path: path.clone() });
@@ -108,7 +102,6 @@ impl Site {
             services,
             views: Arc::new(Views::new(config)?),
             live,
-            meters,
             public_url: config.public_url.clone(),
             trusted_proxies: config.trusted_proxy.clone().into(),
             static_files,
@@ -174,7 +167,7 @@ fn pages(site: &Site) -> Router<Site> {
 fn checked(site: &Site, sockets: Router) -> Router<Site> {
     sockets
         .layer(from_fn(session::read_handshake))
-        .layer(from_fn_with_state(Arc::clone(&site.meters), metering::follow))
+        .layer(from_fn_with_state(Arc::<Meters>::default(), metering::follow))
         .layer(from_fn(hand_over_in_time))
         .layer(from_fn_with_state(site.clone(), origin::same_origin))
         .with_state(())

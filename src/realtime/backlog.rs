@@ -43,12 +43,23 @@ impl Backlog {
         Self { meter, settled_at, questions, turn: Mutex::default(), answers }
     }
 
-    /// Notes that about `bytes` were handed over.
-    pub fn owe(&self, bytes: usize) {
-        let (written, bytes) = (self.meter.written(), bytes as u64);
+    /// Notes that `bytes` were handed over, or more: were it less, what is never written would stay
+    /// owed for ever, and add up.
+    /// `written` is the reading before anything of it could leave.
+    pub fn owe(&self, bytes: usize, written: u64) {
+        let bytes = bytes as u64;
         let later = |settled_at: u64| Some(settled_at.max(written) + bytes);
         // The closure always gives a value.
         _ = self.settled_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, later);
+    }
+
+    /// Nothing is owed any more.
+    pub fn forgive(&self) {
+        self.settled_at.store(0, Ordering::Relaxed);
+    }
+
+    pub fn written(&self) -> u64 {
+        self.meter.written()
     }
 
     /// About how many bytes have not been written yet.

@@ -96,7 +96,7 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error
             let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
             let (messages, more) = (missed.messages, missed.more);
             let chats: Vec<_> = chats.collect();
-            let bytes = bytes_of(&messages) + chats.len() * 128;
+            let bytes = bytes_of(&messages);
             seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
             bytes
         }

@@ -28,7 +28,7 @@ use self::order::Order;
 use self::payload::Object;
 use self::presence::{Presence, Seat};
 use crate::domain::{Error, SessionKey, User, UserId};
-use crate::meter::{Meter, Meters};
+use crate::meter::Meter;
 use crate::service::{Live, Services};
 
 /// The largest packet that is taken, in bytes: what the original took. A message of 10 000
@@ -47,7 +47,6 @@ pub struct Realtime {
     services: Services,
     presence: Presence,
     order: Order,
-    meters: Arc<Meters>,
     /// Numbers the attempts to join a chat, so that a late one does not undo a newer.
     joins: AtomicU64,
 }
@@ -56,12 +55,11 @@ impl Realtime {
     /// The layer that answers under `/socket.io/`, the handle that closes every socket, and the one
     /// by which pages reach them. Must run inside a tokio runtime.
     #[must_use]
-    pub fn start(services: Services, meters: Arc<Meters>) -> (SocketIoLayer, SocketIo, Arc<Self>) {
+    pub fn start(services: Services) -> (SocketIoLayer, SocketIo, Arc<Self>) {
         let realtime = Arc::new(Self {
             services,
             presence: Presence::default(),
             order: Order::start(),
-            meters,
             joins: AtomicU64::new(0),
         });
         let (layer, io) = SocketIo::builder()
@@ -107,7 +105,6 @@ impl Realtime {
         if self.services.limits.connect(user.id).is_err() {
             return Err(Refused::TooOften);
         }
-        self.meters.add(socket.id.to_string(), Arc::clone(&meter));
         let backlog = Backlog::new(meter, self.presence.answers(user.id));
         let seat = Arc::new(Seat::new(socket.clone(), user, session, backlog));
         socket.extensions.insert(Arc::clone(&seat));
@@ -151,7 +148,6 @@ impl Realtime {
 
     fn leave(&self, user: UserId, socket: &SocketRef) {
         self.presence.leave(user, socket.id);
-        self.meters.remove(socket.id.as_str());
         // The seat and its socket own each other until here.
         socket.extensions.remove::<Arc<Seat>>();
     }

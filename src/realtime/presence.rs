@@ -28,6 +28,8 @@ pub struct Seat {
 
 /// How often it is looked whether a socket has caught up.
 const CATCHING_UP: Duration = Duration::from_millis(10);
+/// How often it is looked in a minute: longer than TCP and the heartbeat bear with a stalled peer.
+const STALLED: u32 = 6000;
 
 impl Seat {
     pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey, backlog: Backlog) -> Self {
@@ -37,12 +39,12 @@ impl Seat {
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
     /// must not be shown the next, but come back and load anew.
-    /// `text_bytes` is about how long it is, beside what every event has.
+    /// `text_bytes` is how long the text in it is: what every event has beside it is not counted.
     pub fn emit<T: Serialize>(&self, event: &str, payload: &T, text_bytes: usize) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
-        self.backlog.owe(text_bytes + 128);
+        self.backlog.owe(text_bytes, self.backlog.written());
         if self.backlog.is_too_much() {
             return self.cut_off();
         }
@@ -50,7 +52,7 @@ impl Seat {
     }
 
     /// Answers a question whose answer may be long: after those before it, when what this socket
-    /// was sent has left. `answer` acknowledges it and gives about how many bytes that took.
+    /// was sent has left. `answer` acknowledges it and gives how many bytes that took at least.
     pub fn answer<F: Future<Output = usize> + Send + 'static>(
         self: &Arc<Self>,
         answer: impl FnOnce(Arc<Self>) -> F + Send + 'static,
@@ -62,15 +64,33 @@ impl Seat {
         tokio::spawn(async move {
             let turn = seat.backlog.turn().await;
             if seat.socket.connected() && !seat.behind.load(Ordering::Relaxed) {
+                let written = seat.backlog.written();
                 let bytes = answer(Arc::clone(&seat)).await;
-                seat.backlog.owe(bytes);
+                seat.backlog.owe(bytes, written);
             }
-            while !seat.backlog.is_little() && seat.socket.connected() {
-                tokio::time::sleep(CATCHING_UP).await;
-            }
+            seat.catch_up().await;
             drop(turn);
             seat.backlog.answered();
         });
+    }
+
+    /// Resolves when most of what this socket was sent has left, or the socket has gone.
+    async fn catch_up(&self) {
+        let (mut seen, mut moved) = (self.backlog.written(), 0);
+        for tick in 0_u32.. {
+            if self.backlog.is_little() || !self.socket.connected() {
+                return;
+            }
+            tokio::time::sleep(CATCHING_UP).await;
+            let written = self.backlog.written();
+            if written != seen {
+                (seen, moved) = (written, tick);
+            } else if tick - moved > STALLED {
+                // Who reads nothing would have been cut off by now: there is nothing to read.
+                tracing::warn!(socket.id = %self.socket.id, "a socket is owed what was never sent");
+                return self.backlog.forgive();
+            }
+        }
     }
 
     /// Acknowledges an event of this socket; a tuple becomes several arguments.

@@ -112,3 +112,26 @@ test("sockets that ask for everything and read nothing take little memory, and o
   assert.ok(grown < 150, `the server grew by ${grown.toFixed(0)} MiB`);
   for (const socket of webSockets) socket.destroy();
 });
+
+for (const transport of /** @type {const} */ (["websocket", "polling", "upgrade"])) {
+  test(`a client that reads what it asks for may go on asking, over ${transport}`, { timeout: 120_000 }, async () => {
+    const { ann, ben } = await partners(server);
+    const annTab = await ann.connect();
+    for (let round = 0; round < 6; round += 1) {
+      await annTab.sendAll(ben, Array.from({ length: 500 }, (_, number) => `round ${round}, ${number}`));
+    }
+    const benTab = await ben.connect({ transport });
+    let read = 0;
+    // Thousands of short messages again and again: were more counted than is written, it would add up.
+    for (let again = 0; again < 10; again += 1) {
+      for (let since_id = 0, more = true; more; ) {
+        const [page] = await benTab.ask("sync", { since_id });
+        read += page.messages.length;
+        since_id = page.messages.at(-1)?.id ?? since_id;
+        more = page.more;
+      }
+      assert.ok((await benTab.join(ann)).messages.length > 2000);
+    }
+    assert.ok(read >= 30_000, `${read} were read`);
+  });
+}
