@@ -243,9 +243,13 @@ test("what is written faster than the server takes it waits, and leaves by itsel
     const written = Array.from({ length: 6 }, (_, number) => `message number ${number}`);
     for (const text of written) await anns.send(text);
     await anns.waiting.filter({ hasText: "Many messages at once" }).first().waitFor();
-    await bobs.shows("message number 5", "theirs");
+    // By now the server would take one more: it must not overtake those that wait.
+    await anns.page.waitForTimeout(700);
+    written.push("the last one");
+    await anns.send("the last one");
+    await bobs.shows("the last one", "theirs");
     assert.deepEqual(await bobs.texts(), written);
-    await anns.shows("message number 5", "mine");
+    await anns.shows("the last one", "mine");
     assert.deepEqual(await anns.texts(), written);
     assert.equal(await anns.unsent.count(), 0);
   }));
