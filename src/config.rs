@@ -83,6 +83,16 @@ pub struct Config {
     )]
     pub max_connections: usize,
 
+    /// Whether anybody may register; who has an account goes on as before
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_REGISTRATION",
+        default_value = "open",
+        value_name = "MODE"
+    )]
+    pub registration: Registration,
+
     /// A proxy that stands before this program, an address or a network as in 10.0.0.0/8; of it,
     /// X-Forwarded-For or Forwarded is believed. Several are separated by commas
     #[arg(long, global = true, env = "VISAVIS_TRUSTED_PROXY", value_name = "ADDRESS",
@@ -144,6 +154,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether nobody new is let in.
+    #[must_use]
+    pub fn is_registration_closed(&self) -> bool {
+        self.registration == Registration::Closed
+    }
+
     /// Whether there are limits on how often somebody may do something.
     #[must_use]
     pub fn has_rate_limits(&self) -> bool {
@@ -193,6 +209,12 @@ pub enum LogFormat {
     Text,
     /// A JSON object a line
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registration {
+    Open,
+    Closed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

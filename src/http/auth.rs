@@ -31,8 +31,11 @@ pub struct LoginForm {
     password: String,
 }
 
-pub async fn register_page(State(site): State<Site>, visit: Visit) -> Response {
-    site.views.page("register.html", &visit, json!({}))
+pub async fn register_page(State(site): State<Site>, visit: Visit) -> Result<Response, Refusal> {
+    if site.registration_closed {
+        return Err(Refusal::registration_closed());
+    }
+    Ok(site.views.page("register.html", &visit, json!({})))
 }
 
 pub async fn register(
@@ -40,6 +43,9 @@ pub async fn register(
     ClientAddress(address): ClientAddress,
     Form(typed): Form<RegistrationForm>,
 ) -> Result<Response, Refusal> {
+    if site.registration_closed {
+        return Err(Refusal::registration_closed());
+    }
     site.services.limits.registration(address)?;
     let RegistrationForm { username, password, confirmation } = typed;
     let registration = Registration { username, password, confirmation };

@@ -31,6 +31,11 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, sentence)
     }
 
+    pub fn registration_closed() -> Self {
+        let sentence = "registration is closed here; ask whoever runs this chat";
+        Self::new(StatusCode::FORBIDDEN, sentence)
+    }
+
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this page cannot be used that way")
     }

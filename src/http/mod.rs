@@ -86,6 +86,8 @@ pub struct Site {
     pub trusted_proxies: Arc<[IpNet]>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
+    /// Whether nobody new is let in.
+    pub registration_closed: bool,
     /// Whether pages carry [`CONTENT_POLICY`].
     pub content_policy: bool,
 }
@@ -105,6 +107,7 @@ impl Site {
             public_url: config.public_url.clone(),
             trusted_proxies: config.trusted_proxy.clone().into(),
             static_files,
+            registration_closed: config.is_registration_closed(),
             content_policy: config.has_content_policy(),
         })
     }

@@ -71,6 +71,8 @@ impl FromRequestParts<Site> for Visit {
 /// The templates, ready to be drawn.
 pub struct Views {
     embedded: Environment<'static>,
+    /// What templates see as that, so that they do not lead to a closed door.
+    registration_closed: bool,
     own: Option<Folder>,
 }
 
@@ -82,8 +84,9 @@ impl Views {
     /// A folder that is not there, or an embedded template that cannot be parsed.
     pub fn new(config: &Config) -> Result<Self, Unready> {
         let embedded = templates::embedded()?;
+        let registration_closed = config.is_registration_closed();
         let Some(path) = &config.templates else {
-            return Ok(Self { embedded, own: None });
+            return Ok(Self { embedded, registration_closed, own: None });
         };
         if !path.is_dir() {
             return Err(Unready::Folder { flag: "--templates", path: path.clone() });
@@ -92,7 +95,7 @@ impl Views {
         for problem in own.problems() {
             tracing::error!("a template is wrong: {problem}");
         }
-        Ok(Self { embedded, own: Some(own) })
+        Ok(Self { embedded, registration_closed, own: Some(own) })
     }
 
     /// Whether pages are drawn from a deployment's templates.
@@ -113,7 +116,11 @@ impl Views {
 
     fn draw(&self, name: &str, visit: &Visit, known: Value, apology: &str) -> Response {
         let session = Value::from(Serde(&visit.visitor));
-        let context = |known| templates::context_of(&session, visit.asked.clone(), known);
+        let registration_closed = self.registration_closed;
+        let context = |known: Value| {
+            let known = context! { registration_closed, ..known };
+            templates::context_of(&session, visit.asked.clone(), known)
+        };
         let (drawn, explain): (_, &dyn Fn(&minijinja::Error) -> String) = match &self.own {
             Some(own) => (own.draw(name, &context(known)), &|error| own.explain(error)),
             None => (templates::draw(&self.embedded, name, &context(known)), &ToString::to_string),

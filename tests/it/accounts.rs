@@ -1,5 +1,6 @@
 //! Registering, logging in and out, over real HTTP.
 
+use super::support::flask_database;
 use super::support::site::{Site, led_to};
 
 const FORM: [&str; 3] = ["username", "password", "confirmation"];
@@ -152,4 +153,22 @@ async fn the_session_id_changes_at_login() {
     let first = cookie(&browser.log_in("ann", "password of ann").await);
     let second = cookie(&browser.log_in("ann", "password of ann").await);
     assert_ne!(first.split(';').next(), second.split(';').next());
+}
+
+#[tokio::test]
+async fn where_registration_is_closed_nobody_new_is_let_in_and_no_page_leads_there() {
+    let (path, _dir) = flask_database();
+    let site = Site::over_file(&path, &["--registration", "closed"]).await;
+    let form = ["newcomer", "long enough", "long enough"];
+    let (status, page) = registering(&site, form).await;
+    assert_eq!(status, 403);
+    assert!(page.contains("registration is closed here; ask whoever runs this chat"), "{page}");
+    assert_eq!(site.browser().get("/register").await.status(), 403);
+    assert_eq!(site.browser().log_in("newcomer", "long enough").await.status(), 401);
+    let ann = site.browser();
+    assert_eq!(led_to(&ann.log_in("ann", "ann's password").await), (302, Some("/")));
+    for path in ["/login", "/nowhere", "/register"] {
+        let page = site.browser().get(path).await.text().await.unwrap();
+        assert!(page.contains("</html>") && !page.contains("\"/register\""), "{path}: {page}");
+    }
 }

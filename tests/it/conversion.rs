@@ -54,7 +54,7 @@ async fn count(store: &dyn Store, reader: i64, partner: i64) -> i64 {
 #[tokio::test]
 async fn everybody_logs_in_and_their_hash_becomes_bcrypts() {
     let (path, _dir) = flask_database();
-    let site = Site::over_file(&path).await;
+    let site = Site::over_file(&path, &[]).await;
     for (name, password) in PASSWORDS {
         let before = site.store.account_named(name).await.unwrap().unwrap().hash;
         assert!(!before.starts_with("$2"), "{name}: {before}");
@@ -74,7 +74,7 @@ async fn a_password_too_long_for_bcrypt_keeps_its_hash_and_goes_on_to_fit() {
         "pbkdf2:sha256:1000$salz$1132bc885d97193489d5db4bf847d9a3ab8c692a2ddd63ac5598795dd0a6c3d7";
     let (path, _dir) =
         flask_database_with(&format!("INSERT INTO users VALUES (1, 'ann', '{hash}')"));
-    let site = Site::over_file(&path).await;
+    let site = Site::over_file(&path, &[]).await;
     for _ in 0..2 {
         assert_eq!(site.browser().log_in("ann", &"x".repeat(100)).await.status(), 302);
     }
@@ -172,7 +172,7 @@ async fn what_users_wrote_who_are_gone_stays() {
          INSERT INTO chats VALUES (1, 7, '2026-01-01 00:00:00', 1);
          INSERT INTO messages VALUES (7, 1, 'still here', '2026-01-01 00:00:00');",
     );
-    let site = Site::over_file(&path).await;
+    let site = Site::over_file(&path, &[]).await;
     assert_eq!(texts(&*site.store, 1, 7).await, ["still here"]);
     let chats = site.store.chats_of(UserId(1), 10).await.unwrap();
     assert_eq!(chats[0].partner.username, "deleted user 7");

@@ -38,8 +38,8 @@ impl Site {
     }
 
     /// A site over that database file.
-    pub async fn over_file(path: &Path) -> Self {
-        Self::over(open(path), None, &[]).await
+    pub async fn over_file(path: &Path, flags: &[&str]) -> Self {
+        Self::over(open(path), None, flags).await
     }
 
     async fn over(store: Arc<dyn Store>, dir: Option<TempDir>, flags: &[&str]) -> Self {
