@@ -4,7 +4,9 @@
 CREATE TABLE users (
     id INTEGER PRIMARY KEY,
     username TEXT NOT NULL COLLATE NOCASE UNIQUE, -- its index serves login and the search by prefix
-    hash TEXT NOT NULL -- bcrypt's, or Werkzeug's until that user's next login
+    hash TEXT NOT NULL, -- bcrypt's, or Werkzeug's until that user's next login
+    -- ours
+    disabled_at INTEGER -- seconds since 1970; while it is set the user cannot log in
 ) STRICT;
 
 -- One row for each side: (user_id, chat_partner_id) is what user_id sees in the list.
@@ -49,11 +51,40 @@ CREATE TABLE sessions (
     key BLOB PRIMARY KEY, -- the SHA-256 of the cookie's value
     user_id INTEGER REFERENCES users (id),
     data TEXT NOT NULL,
-    expires_at INTEGER NOT NULL -- seconds since 1970
+    -- Seconds since 1970, as all times that are not the original's.
+    created_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    user_agent TEXT -- what the browser called itself when its user logged in
 ) STRICT, WITHOUT ROWID;
 
 -- Serves the sweep of what has expired.
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
+-- Serves the list of a user's sessions, and the end of all of them.
+CREATE INDEX sessions_of_a_user ON sessions (user_id);
+
+-- What a link that the operator hands out is good for. Using it deletes its row.
+CREATE TABLE links (
+    key BLOB PRIMARY KEY, -- the SHA-256 of the secret in the link
+    kind TEXT NOT NULL CHECK (kind IN ('reset', 'invite')),
+    user_id INTEGER REFERENCES users (id), -- whose password it sets
+    expires_at INTEGER NOT NULL,
+    CHECK ((kind = 'reset') = (user_id IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Serves the sweep of what has expired.
+CREATE INDEX links_by_expiry ON links (expires_at);
+
+-- Serves the end of a user's older links.
+CREATE INDEX links_of_a_user ON links (user_id);
+
+-- user_id wants nothing to do with blocked_id.
+CREATE TABLE blocks (
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    blocked_id INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (user_id, blocked_id) -- serves the check of a pair, one lookup for each direction
+) STRICT, WITHOUT ROWID;
+
 PRAGMA application_id = 1986622326; -- "visv" in ASCII: how the program knows its own
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

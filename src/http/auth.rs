@@ -69,6 +69,7 @@ pub async fn login_page(
 pub async fn log_in(
     State(site): State<Site>,
     ClientAddress(address): ClientAddress,
+    headers: HeaderMap,
     mut auth: AuthSession,
     Form(typed): Form<LoginForm>,
 ) -> Result<Response, Refusal> {
@@ -87,6 +88,7 @@ pub async fn log_in(
     if let Some(member) = member {
         // A fresh id, also where one was ended just now: nobody may know it from before.
         auth.session.cycle_id().await.map_err(Error::internal)?;
+        session::note_browser(&auth, &headers).await?;
         auth.login(&member).await?;
         let id = member.0.user.id;
         tracing::info!(user.id = %id, %address, "user {id} logged in from {address}");

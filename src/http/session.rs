@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_login::tower_sessions::session::{Id, Record};
@@ -17,6 +17,11 @@ use super::{COOKIE, redirect};
 use crate::domain::{Error, SessionKey, User, UserId};
 use crate::service::{Accounts, Login};
 use crate::store::{Account, StoreError};
+
+/// Under which name a session knows the browser that logged in with it.
+const USER_AGENT: &str = "user_agent";
+/// The most characters of a browser's name for itself that are kept.
+const USER_AGENT_CHARS_MAX: usize = 256;
 
 pub type AuthSession = axum_login::AuthSession<Backend>;
 
@@ -35,6 +40,13 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 /// The key under which the store knows a session.
 pub fn key(id: Id) -> SessionKey {
     SessionKey(Sha256::digest(id.0.to_le_bytes()).into())
+}
+
+/// Notes with a session which browser it belongs to.
+pub async fn note_browser(auth: &AuthSession, headers: &HeaderMap) -> Result<(), Error> {
+    let name = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok());
+    let name: String = name.unwrap_or_default().chars().take(USER_AGENT_CHARS_MAX).collect();
+    auth.session.insert(USER_AGENT, name).await.map_err(Error::internal)
 }
 
 /// Tells the socket layer which session a handshake belongs to.
@@ -125,7 +137,9 @@ impl SessionStore for Sessions {
             .map_err(|error| session_store::Error::Encode(error.to_string()))?;
         let user = record.data.get("axum-login.data").and_then(|login| login.get("user_id"));
         let user = user.and_then(serde_json::Value::as_i64).map(UserId);
-        self.accounts.save_session(key(record.id), user, data).await.map_err(backend)
+        let user_agent = record.data.get(USER_AGENT).and_then(serde_json::Value::as_str);
+        let user_agent = user_agent.map(str::to_owned);
+        self.accounts.save_session(key(record.id), user, data, user_agent).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {

@@ -127,9 +127,19 @@ impl Accounts {
         key: SessionKey,
         user: Option<UserId>,
         data: String,
+        user_agent: Option<String>,
     ) -> Result<(), StoreError> {
-        let expires_at = self.clock.now() + SESSION_LIFE;
-        self.store.save_session(StoredSession { key, user, data, expires_at }).await
+        let now = self.clock.now();
+        let session = StoredSession {
+            key,
+            user,
+            data,
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now + SESSION_LIFE,
+            user_agent,
+        };
+        self.store.save_session(session).await
     }
 
     /// The session of that key; using it puts its end off.
@@ -139,7 +149,7 @@ impl Accounts {
         if let Some(session) = &session
             && session.expires_at - now < SESSION_LIFE - SESSION_RENEWAL
         {
-            self.store.renew_session(key, now + SESSION_LIFE).await?;
+            self.store.renew_session(key, now, now + SESSION_LIFE).await?;
         }
         Ok(session)
     }

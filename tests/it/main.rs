@@ -12,6 +12,7 @@ mod deployment;
 mod faults;
 mod headers;
 mod limits;
+mod migration;
 mod model;
 mod import_export;
 mod interrupted;

@@ -455,7 +455,15 @@ async fn what_others_say_to_each_other_does_not_come(store: AnyStore) {
 
 fn session(number: u8, user: Option<UserId>) -> StoredSession {
     let data = format!("{{\"number\":{number}}}");
-    StoredSession { key: SessionKey([number; 32]), user, data, expires_at: NOW + Duration::HOUR }
+    StoredSession {
+        key: SessionKey([number; 32]),
+        user,
+        data,
+        created_at: NOW - Duration::DAY,
+        last_seen_at: NOW,
+        expires_at: NOW + Duration::HOUR,
+        user_agent: Some("a browser".into()),
+    }
 }
 
 async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
@@ -468,8 +476,9 @@ async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
     assert_eq!(store.session(saved.key, saved.expires_at).await.unwrap(), None);
     assert_eq!(store.session_user(saved.key, saved.expires_at).await.unwrap(), None);
 
-    let anonymous = StoredSession { user: None, ..saved.clone() };
-    store.save_session(anonymous.clone()).await.unwrap();
+    let anonymous = StoredSession { user: None, user_agent: None, ..saved.clone() };
+    let later = StoredSession { created_at: NOW, ..anonymous.clone() };
+    store.save_session(later).await.unwrap();
     assert_eq!(store.session(saved.key, NOW).await.unwrap(), Some(anonymous));
     assert_eq!(store.session_user(saved.key, NOW).await.unwrap(), None);
 
@@ -481,9 +490,11 @@ async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
 async fn a_renewed_session_lives_longer(store: AnyStore) {
     let saved = session(1, None);
     store.save_session(saved.clone()).await.unwrap();
-    store.renew_session(saved.key, NOW + Duration::DAY).await.unwrap();
-    assert!(store.session(saved.key, saved.expires_at).await.unwrap().is_some());
-    store.renew_session(SessionKey([9; 32]), NOW + Duration::DAY).await.unwrap();
+    let (later, end) = (NOW + Duration::MINUTE, NOW + Duration::DAY);
+    store.renew_session(saved.key, later, end).await.unwrap();
+    let renewed = StoredSession { last_seen_at: later, expires_at: end, ..saved.clone() };
+    assert_eq!(store.session(saved.key, saved.expires_at).await.unwrap(), Some(renewed));
+    store.renew_session(SessionKey([9; 32]), later, end).await.unwrap();
     assert_eq!(store.session(SessionKey([9; 32]), NOW).await.unwrap(), None);
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::flask::{self, Converted, Watch};
 use super::prepare_connection;
@@ -13,7 +13,9 @@ pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
+/// What makes a database of version 1 one of version 2, and so on: one step for each version.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/2.sql")];
 
 /// Why a database was not opened: one sentence for the operator. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +131,10 @@ pub(super) fn open(
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             return Err(OpenError::Newer { path: path.into(), found: version });
         }
-        Owner::Ours { .. } => None,
+        Owner::Ours { version } => {
+            migrate(&mut connection, version).map_err(explain)?;
+            None
+        }
         Owner::Nobody => {
             connection
                 .execute_batch(&format!("BEGIN IMMEDIATE;{SCHEMA}COMMIT;"))
@@ -144,6 +149,20 @@ pub(super) fn open(
         .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")
         .map_err(explain)?;
     Ok((connection, converted))
+}
+
+/// Brings a database of an older version to ours, in one transaction.
+fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let steps = (2..).zip(MIGRATIONS).filter(|(to, _)| *to > version);
+    let steps: String = steps.map(|(_, sql)| sql).collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(&steps)?;
+    transaction.commit()?;
+    tracing::info!("brought the database from schema {version} to schema {SCHEMA_VERSION}");
+    Ok(())
 }
 
 /// Fails when this is no database of ours, or one that this program does not know.

@@ -9,13 +9,18 @@ use crate::domain::{SessionKey, User, UserId};
 use crate::store::{Reply, SessionStore, StoredSession};
 
 const SAVE: &str = "
-INSERT INTO sessions (key, user_id, data, expires_at)
-VALUES (?1, ?2, ?3, ?4)
+INSERT INTO sessions (key, user_id, data, created_at, last_seen_at, expires_at, user_agent)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (key) DO UPDATE
-SET user_id = excluded.user_id, data = excluded.data, expires_at = excluded.expires_at";
+SET
+    user_id = excluded.user_id,
+    data = excluded.data,
+    last_seen_at = excluded.last_seen_at,
+    expires_at = excluded.expires_at,
+    user_agent = excluded.user_agent";
 
 const BY_KEY: &str = "
-SELECT key, user_id, data, expires_at
+SELECT key, user_id, data, created_at, last_seen_at, expires_at, user_agent
 FROM sessions
 WHERE key = ?1 AND expires_at > ?2";
 
@@ -27,7 +32,7 @@ WHERE sessions.key = ?1 AND sessions.expires_at > ?2";
 
 const RENEW: &str = "
 UPDATE sessions
-SET expires_at = ?2
+SET last_seen_at = ?2, expires_at = ?3
 WHERE key = ?1";
 
 const DELETE: &str = "
@@ -51,7 +56,10 @@ impl SessionStore for SqliteStore {
                     session.key.0,
                     session.user.map(|user| user.0),
                     session.data,
-                    session.expires_at.unix_timestamp()
+                    session.created_at.unix_timestamp(),
+                    session.last_seen_at.unix_timestamp(),
+                    session.expires_at.unix_timestamp(),
+                    session.user_agent
                 ])
                 .map(drop)
         })
@@ -75,11 +83,16 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn renew_session(&self, key: SessionKey, expires_at: OffsetDateTime) -> Reply<()> {
+    fn renew_session(
+        &self,
+        key: SessionKey,
+        now: OffsetDateTime,
+        expires_at: OffsetDateTime,
+    ) -> Reply<()> {
         self.writer.submit(move |connection| {
             connection
                 .prepare_cached(RENEW)?
-                .execute(params![key.0, expires_at.unix_timestamp()])
+                .execute(params![key.0, now.unix_timestamp(), expires_at.unix_timestamp()])
                 .map(drop)
         })
     }
@@ -97,12 +110,19 @@ impl SessionStore for SqliteStore {
 }
 
 fn stored_session(row: &Row<'_>) -> rusqlite::Result<StoredSession> {
-    let expires_at: i64 = row.get(3)?;
     Ok(StoredSession {
         key: SessionKey(row.get(0)?),
         user: row.get::<_, Option<i64>>(1)?.map(UserId),
         data: row.get(2)?,
-        expires_at: OffsetDateTime::from_unix_timestamp(expires_at)
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        created_at: moment(row, 3)?,
+        last_seen_at: moment(row, 4)?,
+        expires_at: moment(row, 5)?,
+        user_agent: row.get(6)?,
     })
+}
+
+/// A time that is kept as seconds since 1970.
+fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<OffsetDateTime> {
+    let seconds: i64 = row.get(column)?;
+    Ok(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }
