@@ -62,7 +62,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
 -- Serves the list of a user's sessions, and the end of all of them.
-CREATE INDEX sessions_of_a_user ON sessions (user_id);
+CREATE INDEX sessions_of_a_user ON sessions (user_id, last_seen_at DESC);
 
 -- What a link that the operator hands out is good for. Using it deletes its row.
 CREATE TABLE links (

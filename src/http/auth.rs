@@ -90,7 +90,15 @@ pub async fn log_in(
         auth.session.cycle_id().await.map_err(Error::internal)?;
         session::note_browser(&auth, &headers).await?;
         auth.login(&member).await?;
+        auth.session.save().await.map_err(Error::internal)?;
         let id = member.0.user.id;
+        // A password that was changed while this one was checked has ended the sessions there were;
+        // this one has come after that.
+        let now = site.services.accounts.account(id).await.map_err(Error::from)?;
+        if now.map(|account| account.hash) != Some(member.0.hash) {
+            end_session(&site, &mut auth).await?;
+            return Err(Error::Unauthenticated("your password was changed at this moment").into());
+        }
         tracing::info!(user.id = %id, %address, "user {id} logged in from {address}");
     }
     Ok(redirect("/"))

@@ -1,6 +1,7 @@
 //! The pages: a request becomes a call of a service, its outcome a page. Here stands the table of
 //! routes.
 
+mod account;
 mod assets;
 mod auth;
 mod chats;
@@ -155,6 +156,10 @@ fn pages(site: &Site) -> Router<Site> {
         .route("/find", get(people::find_page).post(people::find))
         .route("/add", post(chats::add))
         .route("/chats", get(chats::list))
+        .route("/account", get(account::page))
+        .route("/account/password", post(account::change_password))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/sessions/end-others", post(account::end_other_sessions))
         .fallback(async || Refusal::page_not_found())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
         .layer(origin::only_own_forms(site.public_url.as_ref()))

@@ -118,6 +118,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("find.html", json!({}), true),
         ("chats.html", json!({ "chats": [] }), true),
         ("chats.html", json!({ "chats": chats }), true),
+        ("account.html", json!({ "sessions": [] }), true),
         ("apology.html", json!({ "message": "Something went wrong :(" }), true),
         ("apology.html", json!({ "message": "Something went wrong :(" }), false),
         ("login.html", json!({}), false),

@@ -124,7 +124,7 @@ impl Realtime {
     /// Runs once a socket is in: a logout while it was being admitted found none to close.
     async fn check(self: Arc<Self>, socket: SocketRef) {
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        let user = self.services.accounts.session_user(seat.session).await;
+        let user = self.services.accounts.session_user(seat.session()).await;
         if !matches!(user, Ok(Some(user)) if user.id == seat.user.id) {
             close(socket);
         }
@@ -144,6 +144,15 @@ impl Realtime {
                 realtime.leave(seat.user.id, &socket);
             }
         });
+    }
+
+    /// Closes the sockets of `user` whose session is one of those.
+    fn close_where(&self, user: UserId, ended: impl Fn(SessionKey) -> bool) {
+        for seat in self.presence.of(user) {
+            if ended(seat.session()) {
+                close(seat.socket.clone());
+            }
+        }
     }
 
     fn leave(&self, user: UserId, socket: &SocketRef) {
@@ -170,10 +179,16 @@ impl Live for Realtime {
     }
 
     fn session_ended(&self, user: UserId, session: SessionKey) {
+        self.close_where(user, |of_seat| of_seat == session);
+    }
+
+    fn sessions_ended(&self, user: UserId, kept: Option<SessionKey>) {
+        self.close_where(user, |of_seat| Some(of_seat) != kept);
+    }
+
+    fn session_renewed(&self, user: UserId, from: SessionKey, to: SessionKey) {
         for seat in self.presence.of(user) {
-            if seat.session == session {
-                close(seat.socket.clone());
-            }
+            seat.renew(from, to);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::{SessionKey, User, UserId};
 pub struct Seat {
     pub socket: SocketRef,
     pub user: Arc<User>,
-    pub session: SessionKey,
+    session: Mutex<SessionKey>,
     /// What the socket has open; locked while something is sent that depends on it.
     pub view: Mutex<View>,
     backlog: Backlog,
@@ -33,8 +33,21 @@ const STALLED: u32 = 6000;
 
 impl Seat {
     pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey, backlog: Backlog) -> Self {
-        let behind = AtomicBool::new(false);
+        let (behind, session) = (AtomicBool::new(false), Mutex::new(session));
         Self { socket, user, session, view: Mutex::default(), backlog, behind }
+    }
+
+    /// The session that the socket was opened with.
+    pub fn session(&self) -> SessionKey {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the socket along when its session gets another key.
+    pub fn renew(&self, from: SessionKey, to: SessionKey) {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if *session == from {
+            *session = to;
+        }
     }
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event

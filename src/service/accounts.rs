@@ -1,23 +1,15 @@
-//! Registering, logging in, finding people.
+//! Registering, logging in, changing the password, finding people.
 
 use std::fmt;
 use std::sync::Arc;
 
-use time::Duration;
-
 use super::passwords::{Passwords, Verdict};
 use crate::clock::Clock;
 use crate::domain::{Error, NewPassword, SessionKey, User, UserId, Username};
-use crate::store::{Account, Store, StoreError, StoredSession};
+use crate::store::{Account, Store, StoreError};
 
 /// How many people one search shows at most.
 const FOUND_MAX: u32 = 100;
-
-/// How long a session lives without being used.
-const SESSION_LIFE: Duration = Duration::weeks(2);
-/// How much of its life a session must have lost before a visit puts its end off: visits are
-/// frequent, and each renewal is a write.
-const SESSION_RENEWAL: Duration = Duration::hours(1);
 
 /// What a new user typed.
 pub struct Registration {
@@ -32,10 +24,17 @@ pub struct Login {
     pub password: String,
 }
 
+/// What somebody typed to change their password.
+pub struct PasswordChange {
+    pub current: String,
+    pub password: String,
+    pub confirmation: String,
+}
+
 #[derive(Clone)]
 pub struct Accounts {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
     passwords: Passwords,
 }
 
@@ -53,14 +52,7 @@ impl Accounts {
         if typed.username.trim().is_empty() {
             return Err(Error::Invalid("Please provide a username".into()));
         }
-        if typed.password.is_empty() || typed.confirmation.is_empty() {
-            return Err(Error::Invalid(
-                "Please provide a password and password confirmation".into(),
-            ));
-        }
-        if typed.password != typed.confirmation {
-            return Err(Error::Invalid("Password and password confirmation must match!".into()));
-        }
+        must_match(&typed.password, &typed.confirmation)?;
         let username = Username::parse(&typed.username)?;
         let password = NewPassword::parse(&typed.password)?;
         let taken = Error::Conflict("Please choose a different username");
@@ -106,6 +98,39 @@ impl Accounts {
         }
     }
 
+    /// Puts a new password in the place of the old one and ends every session of the user but
+    /// `session`. Gives the account as it is now.
+    ///
+    /// # Errors
+    /// `Invalid` when a field is missing or the new password breaks a limit, `Unauthenticated` when
+    /// the current password is wrong.
+    pub async fn change_password(
+        &self,
+        id: UserId,
+        session: SessionKey,
+        typed: PasswordChange,
+    ) -> Result<Account, Error> {
+        if typed.current.is_empty() {
+            return Err(Error::Invalid("Please provide your current password".into()));
+        }
+        must_match(&typed.password, &typed.confirmation)?;
+        let password = NewPassword::parse(&typed.password)?;
+        let refused = Error::Unauthenticated("the current password is not right");
+        let Some(account) = self.store.account(id).await? else {
+            return Err(refused);
+        };
+        let verdict = self.passwords.verify(typed.current, Some(account.hash.clone())).await?;
+        if verdict == Verdict::Wrong {
+            return Err(refused);
+        }
+        let hash = self.passwords.hash(password).await?;
+        if self.store.change_password(id, &account.hash, &hash, session).await? {
+            return Ok(Account { hash, ..account });
+        }
+        // A login made the hash another, or the password was changed in another tab.
+        Err(Error::Conflict("your password was changed elsewhere at this moment; try again"))
+    }
+
     /// The account by its id.
     pub async fn account(&self, id: UserId) -> Result<Option<Account>, StoreError> {
         self.store.account(id).await
@@ -114,58 +139,6 @@ impl Accounts {
     /// People whose name starts with `prefix`, in the order of names.
     pub async fn find(&self, prefix: &str) -> Result<Vec<User>, Error> {
         Ok(self.store.users_starting_with(prefix, FOUND_MAX).await?)
-    }
-
-    /// Who is logged in with that session at this moment.
-    pub async fn session_user(&self, key: SessionKey) -> Result<Option<User>, Error> {
-        Ok(self.store.session_user(key, self.clock.now()).await?)
-    }
-
-    /// Keeps what a session holds, from now on for its whole life.
-    pub async fn save_session(
-        &self,
-        key: SessionKey,
-        user: Option<UserId>,
-        data: String,
-        user_agent: Option<String>,
-    ) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let session = StoredSession {
-            key,
-            user,
-            data,
-            created_at: now,
-            last_seen_at: now,
-            expires_at: now + SESSION_LIFE,
-            user_agent,
-        };
-        self.store.save_session(session).await
-    }
-
-    /// The session of that key; using it puts its end off.
-    pub async fn session(&self, key: SessionKey) -> Result<Option<StoredSession>, StoreError> {
-        let now = self.clock.now();
-        let session = self.store.session(key, now).await?;
-        if let Some(session) = &session
-            && session.expires_at - now < SESSION_LIFE - SESSION_RENEWAL
-        {
-            self.store.renew_session(key, now, now + SESSION_LIFE).await?;
-        }
-        Ok(session)
-    }
-
-    /// Forgets a session.
-    pub async fn end_session(&self, key: SessionKey) -> Result<(), StoreError> {
-        self.store.delete_session(key).await
-    }
-
-    /// Forgets the sessions that have expired.
-    pub async fn sweep_sessions(&self) -> Result<(), StoreError> {
-        let swept = self.store.sweep_sessions(self.clock.now()).await?;
-        if swept > 0 {
-            tracing::info!(swept, "forgot {swept} expired sessions");
-        }
-        Ok(())
     }
 
     /// New names are trimmed, so a blank typed around one is forgiven; an old name that has blanks
@@ -192,6 +165,18 @@ impl Accounts {
             .await?
             .ok_or(Error::Unauthenticated("invalid username and/or password"))
     }
+}
+
+/// Refuses what is typed twice and differs, with the original's sentences.
+fn must_match(password: &str, confirmation: &str) -> Result<(), Error> {
+    let sentence = if password.is_empty() || confirmation.is_empty() {
+        "Please provide a password and password confirmation"
+    } else if password != confirmation {
+        "Password and password confirmation must match!"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Invalid(sentence.into()))
 }
 
 impl fmt::Debug for Accounts {

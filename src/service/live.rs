@@ -9,4 +9,10 @@ pub trait Live: Send + Sync {
 
     /// That session of `user` has ended: its sockets are closed.
     fn session_ended(&self, user: UserId, session: SessionKey);
+
+    /// Every session of `user` has ended but `kept`: their sockets are closed.
+    fn sessions_ended(&self, user: UserId, kept: Option<SessionKey>);
+
+    /// That session of `user` goes on under another key, and its sockets with it.
+    fn session_renewed(&self, user: UserId, from: SessionKey, to: SessionKey);
 }

@@ -7,16 +7,18 @@ mod limits;
 mod live;
 mod messages;
 mod passwords;
+mod sessions;
 mod werkzeug;
 
 use std::sync::Arc;
 
-pub use accounts::{Accounts, Login, Registration};
+pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
 pub use limits::Limits;
 pub use live::Live;
 pub use messages::{Messages, SendMessage};
 pub use passwords::Passwords;
+pub use sessions::SessionOfMine;
 
 use crate::clock::Clock;
 use crate::store::Store;

@@ -44,6 +44,21 @@ pub trait SessionStore: Send + Sync {
     /// Forgets a session; nothing happens when there is no such session.
     fn delete_session(&self, key: SessionKey) -> Reply<()>;
 
+    /// The sessions of `user` that have not expired by `now`, those first that were used last; at
+    /// most `limit`.
+    fn sessions_of(
+        &self,
+        user: UserId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Reply<Vec<StoredSession>>;
+
+    /// Forgets a session of `user`; false when there is no such session of that user.
+    fn delete_session_of(&self, user: UserId, key: SessionKey) -> Reply<bool>;
+
+    /// Forgets the sessions of `user` but for `kept`, and says how many those were.
+    fn delete_sessions_of(&self, user: UserId, kept: Option<SessionKey>) -> Reply<usize>;
+
     /// Forgets every session that has expired by `now`, and says how many those were.
     fn sweep_sessions(&self, now: OffsetDateTime) -> Reply<usize>;
 }

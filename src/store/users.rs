@@ -1,7 +1,7 @@
 //! People and their password hashes.
 
 use super::Reply;
-use crate::domain::{User, UserId, Username};
+use crate::domain::{SessionKey, User, UserId, Username};
 
 /// A user together with the hash of the password, bcrypt's or one that Werkzeug made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,4 +32,7 @@ pub trait UserStore: Send + Sync {
     /// Puts `new` in the place of the hash `old`; false, and nothing changes, when the account
     /// has another hash by now.
     fn replace_hash(&self, id: UserId, old: &str, new: &str) -> Reply<bool>;
+
+    /// The same for a new password, which ends every session of that user but `kept`.
+    fn change_password(&self, id: UserId, old: &str, new: &str, kept: SessionKey) -> Reply<bool>;
 }

@@ -38,7 +38,7 @@ async fn our_pages_run_and_load_only_what_is_ours_and_stand_in_no_frame() {
 async fn no_page_of_ours_has_inline_code() {
     let site = Site::start().await;
     let ann = site.user("ann").await;
-    for path in ["/", "/find", "/chats", "/nowhere", "/register", "/login"] {
+    for path in ["/", "/find", "/chats", "/account", "/nowhere", "/register", "/login"] {
         let page = ann.get(path).await.text().await.unwrap().to_lowercase();
         assert!(page.contains("</html>"), "{path}");
         for inline in ["<style", " style=", "javascript:", " onclick=", " onload=", " onerror="] {

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod account;
 mod accounts;
 mod caching;
 mod chat_list;

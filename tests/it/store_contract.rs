@@ -56,6 +56,10 @@ contract!(
     a_session_lives_until_it_expires_or_is_deleted,
     a_renewed_session_lives_longer,
     only_expired_sessions_are_swept,
+    the_sessions_of_a_user_come_in_the_order_of_their_last_use,
+    a_session_is_ended_only_by_its_user,
+    all_sessions_of_a_user_can_be_ended_but_one,
+    a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right,
 );
 
 type AnyStore = Arc<dyn Store>;
@@ -505,4 +509,58 @@ async fn only_expired_sessions_are_swept(store: AnyStore) {
     assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 1);
     assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 0);
     assert!(store.session(young.key, NOW).await.unwrap().is_some());
+}
+
+async fn keys_of(store: &AnyStore, user: UserId) -> Vec<u8> {
+    let sessions = store.sessions_of(user, NOW, 10).await.unwrap();
+    sessions.iter().map(|session| session.key.0[0]).collect()
+}
+
+async fn the_sessions_of_a_user_come_in_the_order_of_their_last_use(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    for (number, minutes) in [(1, 3), (2, 1), (3, 2)] {
+        let last_seen_at = NOW - Duration::minutes(minutes);
+        let session = StoredSession { last_seen_at, ..session(number, Some(ann)) };
+        store.save_session(session).await.unwrap();
+    }
+    let expired = StoredSession { expires_at: NOW, ..session(4, Some(ann)) };
+    store.save_session(expired).await.unwrap();
+    store.save_session(session(5, Some(bob))).await.unwrap();
+    store.save_session(session(6, None)).await.unwrap();
+    assert_eq!(keys_of(&store, ann).await, [2, 3, 1]);
+    assert_eq!(store.sessions_of(ann, NOW, 2).await.unwrap().len(), 2);
+}
+
+async fn a_session_is_ended_only_by_its_user(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    let of_ann = session(1, Some(ann));
+    store.save_session(of_ann.clone()).await.unwrap();
+    assert!(!store.delete_session_of(bob, of_ann.key).await.unwrap());
+    assert_eq!(keys_of(&store, ann).await, [1]);
+    assert!(store.delete_session_of(ann, of_ann.key).await.unwrap());
+    assert!(!store.delete_session_of(ann, of_ann.key).await.unwrap());
+}
+
+async fn all_sessions_of_a_user_can_be_ended_but_one(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    for number in 1..=3 {
+        store.save_session(session(number, Some(ann))).await.unwrap();
+    }
+    store.save_session(session(4, Some(bob))).await.unwrap();
+    assert_eq!(store.delete_sessions_of(ann, Some(SessionKey([2; 32]))).await.unwrap(), 2);
+    assert_eq!(keys_of(&store, ann).await, [2]);
+    assert_eq!(store.delete_sessions_of(ann, None).await.unwrap(), 1);
+    assert_eq!(keys_of(&store, bob).await, [4]);
+}
+
+async fn a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    let mine = session(1, Some(ann));
+    store.save_session(mine.clone()).await.unwrap();
+    store.save_session(session(2, Some(ann))).await.unwrap();
+    assert!(!store.change_password(ann, "another hash", "new", mine.key).await.unwrap());
+    assert_eq!(keys_of(&store, ann).await, [1, 2]);
+    assert!(store.change_password(ann, "hash", "new", mine.key).await.unwrap());
+    assert_eq!(keys_of(&store, ann).await, [1]);
+    assert_eq!(store.account(ann).await.unwrap().unwrap().hash, "new");
 }

@@ -1,6 +1,6 @@
 //! `sessions`.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
 use super::SqliteStore;
@@ -39,13 +39,29 @@ const DELETE: &str = "
 DELETE FROM sessions
 WHERE key = ?1";
 
+const OF_USER: &str = "
+SELECT key, user_id, data, created_at, last_seen_at, expires_at, user_agent
+FROM sessions
+WHERE user_id = ?1 AND expires_at > ?2
+ORDER BY last_seen_at DESC, key
+LIMIT ?3";
+
+const DELETE_ONE_OF: &str = "
+DELETE FROM sessions
+WHERE key = ?2 AND user_id = ?1";
+
+const DELETE_ALL_OF: &str = "
+DELETE FROM sessions
+WHERE user_id = ?1 AND key IS NOT ?2";
+
 const SWEEP: &str = "
 DELETE FROM sessions
 WHERE expires_at <= ?1";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[SAVE, BY_KEY, USER, RENEW, DELETE, SWEEP];
+pub(super) const QUERIES: &[&str] =
+    &[SAVE, BY_KEY, USER, RENEW, DELETE, OF_USER, DELETE_ONE_OF, DELETE_ALL_OF, SWEEP];
 
 impl SessionStore for SqliteStore {
     fn save_session(&self, session: StoredSession) -> Reply<()> {
@@ -102,11 +118,46 @@ impl SessionStore for SqliteStore {
             .submit(move |connection| connection.prepare_cached(DELETE)?.execute([key.0]).map(drop))
     }
 
+    fn sessions_of(
+        &self,
+        user: UserId,
+        now: OffsetDateTime,
+        limit: u32,
+    ) -> Reply<Vec<StoredSession>> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(OF_USER)?
+                .query_map(params![user.0, now.unix_timestamp(), limit], stored_session)?
+                .collect()
+        })
+    }
+
+    fn delete_session_of(&self, user: UserId, key: SessionKey) -> Reply<bool> {
+        self.writer.submit(move |connection| {
+            let deleted =
+                connection.prepare_cached(DELETE_ONE_OF)?.execute(params![user.0, key.0])?;
+            Ok(deleted == 1)
+        })
+    }
+
+    fn delete_sessions_of(&self, user: UserId, kept: Option<SessionKey>) -> Reply<usize> {
+        self.writer.submit(move |connection| end_all_of(connection, user, kept))
+    }
+
     fn sweep_sessions(&self, now: OffsetDateTime) -> Reply<usize> {
         self.writer.submit(move |connection| {
             connection.prepare_cached(SWEEP)?.execute([now.unix_timestamp()])
         })
     }
+}
+
+/// Forgets the sessions of `user` but for `kept`.
+pub(super) fn end_all_of(
+    connection: &Connection,
+    user: UserId,
+    kept: Option<SessionKey>,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(DELETE_ALL_OF)?.execute(params![user.0, kept.map(|key| key.0)])
 }
 
 fn stored_session(row: &Row<'_>) -> rusqlite::Result<StoredSession> {

@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use crate::domain::{User, UserId, Username};
+use super::sessions::end_all_of;
+use crate::domain::{SessionKey, User, UserId, Username};
 use crate::store::{Account, Reply, UserStore};
 
 const ADD: &str = "
@@ -87,6 +88,17 @@ impl UserStore for SqliteStore {
             let replaced =
                 connection.prepare_cached(REPLACE_HASH)?.execute(params![id.0, old, new])?;
             Ok(replaced == 1)
+        })
+    }
+
+    fn change_password(&self, id: UserId, old: &str, new: &str, kept: SessionKey) -> Reply<bool> {
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.writer.submit(move |connection| {
+            if connection.prepare_cached(REPLACE_HASH)?.execute(params![id.0, old, new])? == 0 {
+                return Ok(false);
+            }
+            end_all_of(connection, id, Some(kept))?;
+            Ok(true)
         })
     }
 }

@@ -16,7 +16,7 @@ use visavis::store::{Marked, Older, Store};
 
 use self::device::Device;
 use self::expected::{Expected, Said};
-use super::support::{FixedClock, NOW, sqlite};
+use super::support::{StillClock, sqlite};
 
 const PEOPLE: usize = 3;
 const DEVICES: usize = 2;
@@ -64,7 +64,7 @@ impl World {
         for name in ["ann", "bob", "cyd"] {
             ids.push(store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap());
         }
-        let clock: Arc<dyn Clock> = Arc::new(FixedClock(NOW));
+        let clock: Arc<dyn Clock> = StillClock::new();
         Self {
             services: Services::new(&store, &clock, Passwords::new(4, &[]), Limits::off()),
             ids,

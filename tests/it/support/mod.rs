@@ -3,11 +3,11 @@
 pub mod site;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use time::OffsetDateTime;
 use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 use visavis::clock::Clock;
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
@@ -15,11 +15,22 @@ use visavis::store::sqlite::SqliteStore;
 /// The moment at which tests happen.
 pub const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 
-pub struct FixedClock(pub OffsetDateTime);
+/// A clock that stands still until a test puts it forward.
+pub struct StillClock(Mutex<OffsetDateTime>);
 
-impl Clock for FixedClock {
+impl StillClock {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(NOW)))
+    }
+
+    pub fn pass(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl Clock for StillClock {
     fn now(&self) -> OffsetDateTime {
-        self.0
+        *self.0.lock().unwrap()
     }
 }
 

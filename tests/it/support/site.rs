@@ -17,11 +17,12 @@ use visavis::serve::serve;
 use visavis::service::Passwords;
 use visavis::store::Store;
 
-use super::{FixedClock, NOW, open, sqlite};
+use super::{StillClock, open, sqlite};
 
 pub struct Site {
     pub address: SocketAddr,
     pub store: Arc<dyn Store>,
+    pub clock: Arc<StillClock>,
     _dir: Option<TempDir>,
 }
 
@@ -45,20 +46,30 @@ impl Site {
     async fn over(store: Arc<dyn Store>, dir: Option<TempDir>, flags: &[&str]) -> Self {
         let flags = ["visavis", "--bcrypt-cost", "4"].iter().chain(flags);
         let config = Config::parse_from(flags);
-        let clock: Arc<dyn Clock> = Arc::new(FixedClock(NOW));
+        let still = StillClock::new();
+        let clock: Arc<dyn Clock> = still.clone();
         let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await.unwrap());
         let app = App::new(&config, &store, &clock, passwords).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
         tokio::spawn(serve(listener, app.router, config.max_connections, close, stop));
-        Self { address, store, _dir: dir }
+        Self { address, store, clock: still, _dir: dir }
     }
 
     /// Somebody's browser: keeps cookies, does not follow redirects.
     pub fn browser(&self) -> Browser {
         let client = Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap();
         Browser { client, root: format!("http://{}", self.address) }
+    }
+
+    /// A browser that calls itself so, of a user who is logged in with it.
+    pub async fn another(&self, user_agent: &str, name: &str) -> Browser {
+        let client = Client::builder().cookie_store(true).redirect(Policy::none());
+        let client = client.user_agent(user_agent).build().unwrap();
+        let browser = Browser { client, root: format!("http://{}", self.address) };
+        assert_eq!(browser.log_in(name, &format!("password of {name}")).await.status(), 302);
+        browser
     }
 
     /// The browser of a new user who has logged in.

@@ -23,7 +23,7 @@ FROM sessions_of_version_1;
 DROP TABLE sessions_of_version_1;
 
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
-CREATE INDEX sessions_of_a_user ON sessions (user_id);
+CREATE INDEX sessions_of_a_user ON sessions (user_id, last_seen_at DESC);
 
 CREATE TABLE links (
     key BLOB PRIMARY KEY,
