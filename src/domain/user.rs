@@ -1,6 +1,8 @@
 //! People: their ids, names, and what a new name or password must look like.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +75,13 @@ pub fn is_printable(c: char) -> bool {
     !c.is_control() && !turns_direction && !breaks_line
 }
 
-/// A password that a new user may take: at least 8 characters, at most 72 bytes (the most that
-/// bcrypt looks at). It has no `Display` and its `Debug` hides it, so that it cannot be logged.
+/// What is guessed first: a few thousand passwords of at least 8 characters, in small letters. The
+/// first line says where they are from.
+static COMMON_PASSWORDS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().skip(1).collect());
+
+/// A password that a user may take: at least 8 characters, at most 72 bytes (the most that bcrypt
+/// looks at), and none of the commonest. Existing users keep theirs, whatever it is. It has no `Display` and its `Debug` hides it, so that it cannot be logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewPassword(String);
 
@@ -85,7 +92,8 @@ impl NewPassword {
     /// Takes `text` as it is, without trimming.
     ///
     /// # Errors
-    /// `Invalid`, with a sentence that names the limit and the length, never the password.
+    /// `Invalid`, with a sentence that names the limit and the length, never the password; or says
+    /// that it is a common one.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let (chars, bytes) = (text.chars().count(), text.len());
         if chars < Self::CHARS_MIN {
@@ -99,6 +107,12 @@ impl NewPassword {
                 "password is longer than {} bytes (it has {bytes})",
                 Self::BYTES_MAX
             )));
+        }
+        if COMMON_PASSWORDS.contains(text.to_lowercase().as_str()) {
+            return Err(Error::Invalid(
+                "password is one of the commonest there are; choose one that nobody would guess"
+                    .into(),
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -137,6 +151,27 @@ mod tests {
     fn a_name_cannot_contain_control_or_direction_characters() {
         for bad in ["a\0b", "a\nb", "a\u{202e}b", "a\u{2028}b", "a\u{7f}b"] {
             assert!(Username::parse(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_password_that_everybody_has_is_refused_in_any_letters() {
+        for common in ["QwertyUiop", "12345678", "iloveyou", "trustno1"] {
+            let error = NewPassword::parse(common).unwrap_err().to_string();
+            assert!(error.contains("one of the commonest"), "{common}: {error}");
+            assert!(!error.contains(common), "{error}");
+        }
+        for rare in ["password of ann", "qwertyuiop with a tail", "correct horse battery"] {
+            assert!(NewPassword::parse(rare).is_ok(), "{rare}");
+        }
+    }
+
+    #[test]
+    fn the_common_passwords_are_thousands_that_could_be_taken_otherwise() {
+        assert!(COMMON_PASSWORDS.len() > 5000, "{}", COMMON_PASSWORDS.len());
+        for common in COMMON_PASSWORDS.iter() {
+            assert!(common.chars().count() >= NewPassword::CHARS_MIN, "{common}");
+            assert_eq!(common.to_lowercase(), **common);
         }
     }
 

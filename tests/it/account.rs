@@ -83,6 +83,7 @@ async fn a_password_that_cannot_be_changed_stays_and_it_is_told_why() {
         (["not hers at all", NEW, NEW], 401, "the current password is not right"),
         ([OLD, "", ""], 400, "Please provide a password and password confirmation"),
         ([OLD, NEW, "something else"], 400, "Password and password confirmation must match!"),
+        ([OLD, "Password1", "Password1"], 400, "password is one of the commonest there are"),
         ([OLD, "short", "short"], 400, "password is shorter than 8 characters (it has 5)"),
         ([OLD, &long, &long], 400, "password is longer than 72 bytes (it has 73)"),
     ] {

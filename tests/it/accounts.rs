@@ -1,5 +1,7 @@
 //! Registering, logging in and out, over real HTTP.
 
+use visavis::domain::Username;
+
 use super::support::flask_database;
 use super::support::site::{Site, led_to};
 
@@ -30,18 +32,20 @@ async fn what_cannot_be_registered_is_told_why() {
     let long = "x".repeat(73);
     for (typed, status, sentence) in [
         (["", "", ""], 400, "Please provide a username"),
-        (["  ", "password", "password"], 400, "Please provide a username"),
+        (["  ", "a password", "a password"], 400, "Please provide a username"),
         (["ann", "", "x"], 400, "Please provide a password and password confirmation"),
-        (["ann", "password", ""], 400, "Please provide a password and password confirmation"),
-        (["ann", "password", "passwort"], 400, "Password and password confirmation must match!"),
+        (["ann", "a password", ""], 400, "Please provide a password and password confirmation"),
+        (["ann", "a password", "passwort"], 400, "Password and password confirmation must match!"),
         (["ann", "short", "short"], 400, "password is shorter than 8 characters (it has 5)"),
         (["ann", &long, &long], 400, "password is longer than 72 bytes (it has 73)"),
         (
-            ["a\nb", "password", "password"],
+            ["a\nb", "a password", "a password"],
             400,
             "username contains a character that cannot be printed",
         ),
-        (["TAKEN", "password", "password"], 409, "Please choose a different username"),
+        (["ann", "password1", "password1"], 400, "password is one of the commonest there are"),
+        (["ann", "QWERTYUIOP", "QWERTYUIOP"], 400, "password is one of the commonest there are"),
+        (["TAKEN", "a password", "a password"], 409, "Please choose a different username"),
     ] {
         let (got, page) = registering(&site, typed).await;
         assert_eq!(got, status, "{typed:?}");
@@ -50,9 +54,17 @@ async fn what_cannot_be_registered_is_told_why() {
 }
 
 #[tokio::test]
+async fn who_has_a_common_password_from_before_keeps_it() {
+    let site = Site::start().await;
+    let hash = bcrypt::hash("password1", 4).unwrap();
+    site.store.add_user(&Username::parse("ann").unwrap(), &hash).await.unwrap();
+    assert_eq!(led_to(&site.browser().log_in("ann", "password1").await), (302, Some("/")));
+}
+
+#[tokio::test]
 async fn a_name_taken_at_the_same_moment_is_taken_once() {
     let site = Site::start().await;
-    let typed = ["ann", "password", "password"];
+    let typed = ["ann", "a password", "a password"];
     let (one, two) = tokio::join!(registering(&site, typed), registering(&site, typed));
     let mut statuses = [one.0, two.0];
     statuses.sort_unstable();
@@ -102,9 +114,9 @@ async fn the_session_is_a_guarded_cookie_that_ends_with_the_browser() {
 async fn behind_https_the_cookie_is_secure() {
     let site = Site::with_flags(&["--public-url", "https://chat.example"]).await;
     let browser = site.browser();
-    let form = [("username", "ann"), ("password", "password"), ("confirmation", "password")];
+    let form = [("username", "ann"), ("password", "a password"), ("confirmation", "a password")];
     browser.post("/register", &form).await;
-    let response = browser.log_in("ann", "password").await;
+    let response = browser.log_in("ann", "a password").await;
     let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.contains("Secure"), "{cookie}");
 }
