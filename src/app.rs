@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Site, Unready};
 use crate::realtime::Realtime;
-use crate::service::{Limits, Passwords, Services};
+use crate::service::{Limits, Live, Passwords, Services};
 use crate::store::Store;
 
 /// The running chat, without its listener.
@@ -20,6 +20,8 @@ pub struct App {
     /// Closes every socket when the program ends.
     pub io: SocketIo,
     pub services: Services,
+    /// Reaches the sockets of people.
+    pub live: Arc<dyn Live>,
 }
 
 impl App {
@@ -35,10 +37,10 @@ impl App {
     ) -> Result<Self, Unready> {
         let services = Services::new(store, clock, passwords, Limits::new(config, clock));
         let (sockets, io, realtime) = Realtime::start(services.clone());
-        let site = Site::new(config, services.clone(), realtime)?;
+        let site = Site::new(config, services.clone(), realtime.clone())?;
         // The layer takes every request for this path before the route does.
         let sockets =
             Router::new().route("/socket.io/", any(async || StatusCode::NOT_FOUND)).layer(sockets);
-        Ok(Self { router: http::router(site, sockets), io, services })
+        Ok(Self { router: http::router(site, sockets), io, services, live: realtime })
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, ValueEnum};
 use hyper::Uri;
 use ipnet::IpNet;
+
+use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
 ///
@@ -175,32 +177,6 @@ impl Config {
             ContentPolicy::Auto => self.templates.is_none() && self.static_files.is_none(),
         }
     }
-}
-
-/// What to do instead of serving.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum Command {
-    /// Ask the server that listens there for a page; exit code 0 when it answers
-    Health,
-    /// Tell what would be wrong at the start, one line each; exit code 0 when nothing is
-    Check,
-    /// Make a new database (--database) from a database of the Flask chat, which stays as it is
-    ///
-    /// The new file must not exist yet; it appears when it is complete. An import that was
-    /// interrupted is simply started again.
-    Import {
-        /// The Flask chat's database
-        flask_db: PathBuf,
-        /// Only say what an import would take and put right; nothing is written
-        #[arg(long)]
-        check: bool,
-    },
-    /// Write the database (--database) as another program reads it; a server may be running on it
-    Export {
-        /// The file to write: a database that the Flask chat opens; it must not exist yet
-        #[arg(long, value_name = "OUT")]
-        flask: PathBuf,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

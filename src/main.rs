@@ -15,10 +15,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
-use visavis::config::{Command, Config, LogFormat};
+use visavis::command::Command;
+use visavis::config::{Config, LogFormat};
 use visavis::config_file;
 use visavis::serve::serve;
-use visavis::service::{Accounts, Passwords};
+use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
@@ -26,8 +27,6 @@ use self::commands::progress::Display;
 
 /// The signal of a write beyond the limit on file sizes, on Linux.
 const SIGXFSZ: i32 = 25;
-/// How often expired sessions are forgotten.
-const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -44,6 +43,9 @@ fn main() -> ExitCode {
         }
         Some(Command::Export { flask }) => {
             start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
+        }
+        Some(Command::User(command)) => {
+            start_log(&config).and_then(|()| commands::user::run(&config, command))
         }
         None => run(&config),
     };
@@ -94,7 +96,9 @@ async fn serve_until_stopped(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
     let app = App::new(config, &store, &clock, passwords)?;
-    tokio::spawn(sweep(app.services.accounts));
+    let accounts = app.services.accounts;
+    tokio::spawn(upkeep::sweep(accounts.clone()));
+    tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
     // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
     let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -147,17 +151,6 @@ fn overrides(config: &Config) -> String {
         return "pages and static files are its own".to_owned();
     }
     format!("it uses {}", found.join(", "))
-}
-
-/// Forgets expired sessions now and then.
-async fn sweep(accounts: Accounts) {
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        if let Err(error) = accounts.sweep_sessions().await {
-            tracing::warn!(%error, "expired sessions were not swept: {error}");
-        }
-    }
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {

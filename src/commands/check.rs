@@ -34,6 +34,9 @@ fn database(config: &Config) -> Finding {
     match SqliteStore::inspect(&config.database) {
         Ok(Inspection::Missing) => Ok(format!("{path} would be made")),
         Ok(Inspection::Ours) => Ok(format!("{path} is a database of visavis")),
+        Ok(Inspection::Older) => {
+            Ok(format!("{path} is a database of an older visavis and would be brought to this one"))
+        }
         Ok(Inspection::Flask) => Ok(format!(
             "{path} is the Flask chat's and would be converted, with a backup beside it"
         )),

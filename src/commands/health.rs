@@ -25,7 +25,7 @@ pub fn check(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// A server that listens on every address is asked on the loopback one.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

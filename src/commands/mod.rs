@@ -5,3 +5,4 @@ pub mod export;
 pub mod health;
 pub mod import;
 pub mod progress;
+pub mod user;

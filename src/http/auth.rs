@@ -92,12 +92,12 @@ pub async fn log_in(
         auth.login(&member).await?;
         auth.session.save().await.map_err(Error::internal)?;
         let id = member.0.user.id;
-        // A password that was changed while this one was checked has ended the sessions there were;
-        // this one has come after that.
+        // A change of the password, or the operator, may have ended this user's sessions while the
+        // password was checked; this one has come after that.
         let now = site.services.accounts.account(id).await.map_err(Error::from)?;
-        if now.map(|account| account.hash) != Some(member.0.hash) {
+        if now != Some(member.0) {
             end_session(&site, &mut auth).await?;
-            return Err(Error::Unauthenticated("your password was changed at this moment").into());
+            return Err(Error::Unauthenticated("invalid username and/or password").into());
         }
         tracing::info!(user.id = %id, %address, "user {id} logged in from {address}");
     }

@@ -12,6 +12,7 @@ mod jinja;
 mod metering;
 mod origin;
 mod people;
+mod reset;
 mod session;
 mod templates;
 mod view;
@@ -153,6 +154,7 @@ fn pages(site: &Site) -> Router<Site> {
         .route("/register", get(auth::register_page).post(auth::register))
         .route("/login", get(auth::login_page).post(auth::log_in))
         .route("/logout", get(auth::log_out))
+        .route("/reset/{secret}", get(reset::page).post(reset::set_password))
         .route("/find", get(people::find_page).post(people::find))
         .route("/add", post(chats::add))
         .route("/chats", get(chats::list))

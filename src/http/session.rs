@@ -103,7 +103,8 @@ impl AuthnBackend for Backend {
     }
 
     async fn get_user(&self, id: &UserId) -> Result<Option<Member>, Error> {
-        Ok(self.accounts.account(*id).await?.map(Member))
+        let account = self.accounts.account(*id).await?;
+        Ok(account.filter(|account| !account.disabled).map(Member))
     }
 }
 

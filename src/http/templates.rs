@@ -123,6 +123,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("apology.html", json!({ "message": "Something went wrong :(" }), false),
         ("login.html", json!({}), false),
         ("register.html", json!({}), false),
+        ("reset.html", json!({ "username": "ann", "secret": "0123" }), false),
     ];
     pages
         .into_iter()

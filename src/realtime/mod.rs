@@ -178,6 +178,10 @@ impl Live for Realtime {
         }
     }
 
+    fn sessions(&self) -> Vec<(UserId, SessionKey)> {
+        self.presence.sessions()
+    }
+
     fn session_ended(&self, user: UserId, session: SessionKey) {
         self.close_where(user, |of_seat| of_seat == session);
     }

@@ -1,6 +1,6 @@
 //! Who is connected, with which sockets, and what each socket has open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -162,6 +162,15 @@ impl Presence {
     pub fn of(&self, user: UserId) -> Vec<Arc<Seat>> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
         seats.get(&user).cloned().unwrap_or_default()
+    }
+
+    /// Each session that has sockets at this moment, once, and whose it is.
+    pub fn sessions(&self) -> Vec<(UserId, SessionKey)> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let each = seats
+            .iter()
+            .flat_map(|(user, of_user)| of_user.iter().map(|seat| (*user, seat.session())));
+        each.collect::<HashSet<_>>().into_iter().collect()
     }
 
     /// What bounds the answers to a user's sockets together.

@@ -35,7 +35,7 @@ pub struct PasswordChange {
 pub struct Accounts {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    passwords: Passwords,
+    pub(super) passwords: Passwords,
 }
 
 impl Accounts {
@@ -83,7 +83,9 @@ impl Accounts {
             return Err(Error::Invalid("must provide password".into()));
         }
         let account = self.account_typed(&typed.username).await?;
-        let hash = account.as_ref().map(|account| account.hash.clone());
+        // Whoever is shut out has no password that fits, and learns it no sooner than others.
+        let hash = account.as_ref().filter(|account| !account.disabled);
+        let hash = hash.map(|account| account.hash.clone());
         let verdict = self.passwords.verify(typed.password, hash).await?;
         let refused = Error::Unauthenticated("invalid username and/or password");
         match (account, verdict) {
@@ -168,7 +170,7 @@ impl Accounts {
 }
 
 /// Refuses what is typed twice and differs, with the original's sentences.
-fn must_match(password: &str, confirmation: &str) -> Result<(), Error> {
+pub(super) fn must_match(password: &str, confirmation: &str) -> Result<(), Error> {
     let sentence = if password.is_empty() || confirmation.is_empty() {
         "Please provide a password and password confirmation"
     } else if password != confirmation {

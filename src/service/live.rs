@@ -7,6 +7,9 @@ pub trait Live: Send + Sync {
     /// `user` opened a chat with `partner` on a page: the open tabs show it.
     fn chat_opened(&self, user: UserId, partner: &User);
 
+    /// Each session that has sockets, and whose it is.
+    fn sessions(&self) -> Vec<(UserId, SessionKey)>;
+
     /// That session of `user` has ended: its sockets are closed.
     fn session_ended(&self, user: UserId, session: SessionKey);
 

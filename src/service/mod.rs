@@ -4,10 +4,13 @@
 mod accounts;
 mod chats;
 mod limits;
+mod links;
 mod live;
 mod messages;
+mod operator;
 mod passwords;
 mod sessions;
+pub mod upkeep;
 mod werkzeug;
 
 use std::sync::Arc;
@@ -15,8 +18,10 @@ use std::sync::Arc;
 pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
 pub use limits::Limits;
+pub use links::{Link, PasswordSetting};
 pub use live::Live;
 pub use messages::{Messages, SendMessage};
+pub use operator::Operator;
 pub use passwords::Passwords;
 pub use sessions::SessionOfMine;
 

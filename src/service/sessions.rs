@@ -96,11 +96,17 @@ impl Accounts {
         Ok(())
     }
 
-    /// Forgets the sessions that have expired.
-    pub async fn sweep_sessions(&self) -> Result<(), StoreError> {
-        let swept = self.store.sweep_sessions(self.clock.now()).await?;
-        if swept > 0 {
-            tracing::info!(swept, "forgot {swept} expired sessions");
+    /// Forgets the sessions and the links that have expired.
+    pub(super) async fn sweep(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let (sessions, links) =
+            (self.store.sweep_sessions(now).await?, self.store.sweep_links(now).await?);
+        if sessions + links > 0 {
+            tracing::info!(
+                sessions,
+                links,
+                "forgot {sessions} sessions and {links} links that have expired"
+            );
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 //! one after the other are stored in that order, whoever awaits them first.
 
 mod chats;
+mod links;
 mod messages;
 mod sessions;
 pub mod sqlite;
@@ -15,14 +16,19 @@ use std::error::Error;
 use std::pin::Pin;
 
 pub use chats::{ChatStore, Marked, Opened};
+pub use links::LinkStore;
 pub use messages::{Added, MessageStore, NewMessage, Newest, Older, Synced};
 pub use sessions::{SessionStore, StoredSession};
-pub use users::{Account, UserStore};
+pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
-pub trait Store: UserStore + ChatStore + MessageStore + SessionStore {
+pub trait Store: UserStore + ChatStore + MessageStore + SessionStore + LinkStore {
     /// How much there is of it.
     fn totals(&self) -> Reply<Totals>;
+
+    /// A number that is another one when anybody else has written since it was asked for last: the
+    /// operator, with a command beside the server.
+    fn written_elsewhere(&self) -> Reply<i64>;
 }
 
 /// How much a store keeps.

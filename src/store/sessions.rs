@@ -29,7 +29,7 @@ pub trait SessionStore: Send + Sync {
     /// The session of that key, unless it has expired by `now`.
     fn session(&self, key: SessionKey, now: OffsetDateTime) -> Reply<Option<StoredSession>>;
 
-    /// Who is logged in with that session, unless it has expired by `now`.
+    /// Who is logged in with that session, unless it has expired by `now` or the user is disabled.
     fn session_user(&self, key: SessionKey, now: OffsetDateTime) -> Reply<Option<User>>;
 
     /// Notes that a session is used `now` and puts its end off; nothing happens when there is no
@@ -58,6 +58,10 @@ pub trait SessionStore: Send + Sync {
 
     /// Forgets the sessions of `user` but for `kept`, and says how many those were.
     fn delete_sessions_of(&self, user: UserId, kept: Option<SessionKey>) -> Reply<usize>;
+
+    /// Those of `keys` that stand for nobody any more: the session was deleted, or its user is
+    /// disabled. In no order.
+    fn ended_sessions(&self, keys: Vec<SessionKey>) -> Reply<Vec<SessionKey>>;
 
     /// Forgets every session that has expired by `now`, and says how many those were.
     fn sweep_sessions(&self, now: OffsetDateTime) -> Reply<usize>;

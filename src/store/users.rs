@@ -1,5 +1,7 @@
 //! People and their password hashes.
 
+use time::OffsetDateTime;
+
 use super::Reply;
 use crate::domain::{SessionKey, User, UserId, Username};
 
@@ -8,6 +10,19 @@ use crate::domain::{SessionKey, User, UserId, Username};
 pub struct Account {
     pub user: User,
     pub hash: String,
+    /// The operator has shut this user out.
+    pub disabled: bool,
+}
+
+/// A user as the operator sees one in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub user: User,
+    pub disabled_at: Option<OffsetDateTime>,
+    /// How many sessions have not expired.
+    pub sessions: u32,
+    /// When one of them was used last.
+    pub last_seen_at: Option<OffsetDateTime>,
 }
 
 pub trait UserStore: Send + Sync {
@@ -25,6 +40,14 @@ pub trait UserStore: Send + Sync {
     /// alike in either case, in the order of names; at most `limit`.
     fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>>;
 
+    /// The users with ids greater than `after`, in the order of ids, with the sessions that have not
+    /// expired by `now`; at most `limit`.
+    fn users_after(&self, after: UserId, now: OffsetDateTime, limit: u32) -> Reply<Vec<Listed>>;
+
+    /// Shuts a user out from that moment on, which ends their sessions and links; with `None`, lets
+    /// them in again. False when that was so already.
+    fn set_disabled(&self, id: UserId, at: Option<OffsetDateTime>) -> Reply<bool>;
+
     /// What the stored hashes begin with, up to their salt, each once and in no order: tells which
     /// schemes are in use. Reads every account.
     fn hash_schemes(&self) -> Reply<Vec<String>>;
@@ -33,6 +56,7 @@ pub trait UserStore: Send + Sync {
     /// has another hash by now.
     fn replace_hash(&self, id: UserId, old: &str, new: &str) -> Reply<bool>;
 
-    /// The same for a new password, which ends every session of that user but `kept`.
+    /// The same for a new password, which ends every session of that user but `kept`,
+    /// and the links.
     fn change_password(&self, id: UserId, old: &str, new: &str, kept: SessionKey) -> Reply<bool>;
 }

@@ -15,6 +15,7 @@ mod headers;
 mod limits;
 mod migration;
 mod model;
+mod operator;
 mod import_export;
 mod interrupted;
 mod large_import;

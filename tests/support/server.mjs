@@ -57,6 +57,11 @@ export class Server {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** The program itself, for commands beside the server. */
+  get program() {
+    return program;
+  }
+
   get database() {
     return join(this.dir, "messenger.db");
   }

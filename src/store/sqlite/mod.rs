@@ -3,6 +3,7 @@
 
 mod chats;
 mod flask;
+mod links;
 mod lock;
 mod messages;
 mod open;
@@ -40,7 +41,7 @@ pub struct SqliteStore {
     // into the file, and the lock outlives them all.
     readers: r2d2::Pool<SqliteConnectionManager>,
     writer: Writer,
-    _lock: FileLock,
+    _lock: Option<FileLock>,
     converted: Option<Converted>,
 }
 
@@ -60,7 +61,27 @@ impl SqliteStore {
     /// One sentence for the operator; the file is as it was.
     pub fn open_watched(path: &Path, watch: Watch<'_>) -> Result<Self, OpenError> {
         let lock = FileLock::take(path)?;
-        let (connection, converted) = open::open(path, watch)?;
+        Self::over(path, open::open(path, watch)?, Some(lock))
+    }
+
+    /// Opens the database at `path` for a moment, also while a server has it open. A missing one is
+    /// made and one of an older version is brought to ours, if no server is running on it.
+    ///
+    /// # Errors
+    /// One sentence for the operator; the file is as it was.
+    pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
+        match open::inspect(path)? {
+            Inspection::Ours => Self::over(path, (open::open_current(path)?, None), None),
+            Inspection::Missing | Inspection::Older => Self::open(path),
+            Inspection::Flask => Err(OpenError::NotConverted(path.into())),
+        }
+    }
+
+    fn over(
+        path: &Path,
+        (connection, converted): (Connection, Option<Converted>),
+        lock: Option<FileLock>,
+    ) -> Result<Self, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let manager = SqliteConnectionManager::file(path)
             .with_flags(flags)
@@ -117,6 +138,13 @@ impl Store for SqliteStore {
                 .query_row((), |row| Ok(Totals { users: row.get(0)?, messages: row.get(1)? }))
         })
     }
+
+    // Asked of the connection that writes: for any other, our own writes count as foreign.
+    fn written_elsewhere(&self) -> Reply<i64> {
+        self.writer.submit(|connection| {
+            connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
+        })
+    }
 }
 
 /// Settings that SQLite keeps per connection, not in the file.
@@ -164,7 +192,8 @@ mod tests {
         // The plan of an insert lists checks of deferred foreign keys, of which there are none.
         connection.pragma_update(None, "foreign_keys", false).unwrap();
         let queries =
-            [users::QUERIES, chats::QUERIES, messages::QUERIES, sessions::QUERIES].concat();
+            [users::QUERIES, chats::QUERIES, messages::QUERIES, sessions::QUERIES, links::QUERIES]
+                .concat();
         assert!(queries.len() > 20, "only {} queries", queries.len());
         for query in queries {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();

@@ -52,6 +52,8 @@ pub enum OpenError {
     NotFlask(PathBuf),
     #[error("{0} is no database of visavis; name another with --database")]
     NotOurs(PathBuf),
+    #[error("{0} is a database of the Flask chat; start visavis on it once, which converts it")]
+    NotConverted(PathBuf),
     #[error(
         "{0} was left in the middle of a write, with its journal beside it; open it for writing once (start the Flask chat, or sqlite3) and try again"
     )]
@@ -102,6 +104,8 @@ pub enum Inspection {
     /// There is none, or an empty one: it would be made.
     Missing,
     Ours,
+    /// Ours, of an older version: it would be brought to this one.
+    Older,
     /// The Flask chat's: it would be converted.
     Flask,
 }
@@ -119,14 +123,8 @@ pub(super) fn open(
     path: &Path,
     watch: Watch<'_>,
 ) -> Result<(Connection, Option<Converted>), OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
-    if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
-        return Err(OpenError::ReadOnly(path.into()));
-    }
-    prepare_connection(&connection).map_err(explain)?;
-
+    let mut connection = open_to_write(path)?;
     let converted = match owner(&connection).map_err(explain)? {
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             return Err(OpenError::Newer { path: path.into(), found: version });
@@ -149,6 +147,25 @@ pub(super) fn open(
         .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")
         .map_err(explain)?;
     Ok((connection, converted))
+}
+
+/// A connection that may write, over a database that has our schema already. The file need not be
+/// locked: another process may have it open.
+pub(super) fn open_current(path: &Path) -> Result<Connection, OpenError> {
+    let connection = open_to_write(path)?;
+    must_be_ours(&connection, path)?;
+    Ok(connection)
+}
+
+fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
+    if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
+        return Err(OpenError::ReadOnly(path.into()));
+    }
+    prepare_connection(&connection).map_err(explain)?;
+    Ok(connection)
 }
 
 /// Brings a database of an older version to ours, in one transaction.
@@ -197,6 +214,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.into(), found: version })
         }
+        Owner::Ours { version } if version < SCHEMA_VERSION => Ok(Inspection::Older),
         Owner::Ours { .. } => Ok(Inspection::Ours),
         Owner::Flask => Ok(Inspection::Flask),
         Owner::Stranger => Err(OpenError::Foreign(path.into())),

@@ -28,7 +28,7 @@ const USER: &str = "
 SELECT users.id, users.username
 FROM sessions
 JOIN users ON users.id = sessions.user_id
-WHERE sessions.key = ?1 AND sessions.expires_at > ?2";
+WHERE sessions.key = ?1 AND sessions.expires_at > ?2 AND users.disabled_at IS NULL";
 
 const RENEW: &str = "
 UPDATE sessions
@@ -46,6 +46,12 @@ WHERE user_id = ?1 AND expires_at > ?2
 ORDER BY last_seen_at DESC, key
 LIMIT ?3";
 
+const IS_ALIVE: &str = "
+SELECT 1
+FROM sessions
+JOIN users ON users.id = sessions.user_id
+WHERE sessions.key = ?1 AND users.disabled_at IS NULL";
+
 const DELETE_ONE_OF: &str = "
 DELETE FROM sessions
 WHERE key = ?2 AND user_id = ?1";
@@ -61,7 +67,7 @@ WHERE expires_at <= ?1";
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] =
-    &[SAVE, BY_KEY, USER, RENEW, DELETE, OF_USER, DELETE_ONE_OF, DELETE_ALL_OF, SWEEP];
+    &[SAVE, IS_ALIVE, BY_KEY, USER, RENEW, DELETE, OF_USER, DELETE_ONE_OF, DELETE_ALL_OF, SWEEP];
 
 impl SessionStore for SqliteStore {
     fn save_session(&self, session: StoredSession) -> Reply<()> {
@@ -144,6 +150,19 @@ impl SessionStore for SqliteStore {
         self.writer.submit(move |connection| end_all_of(connection, user, kept))
     }
 
+    fn ended_sessions(&self, keys: Vec<SessionKey>) -> Reply<Vec<SessionKey>> {
+        self.read(move |connection| {
+            let mut is_alive = connection.prepare_cached(IS_ALIVE)?;
+            let mut ended = Vec::new();
+            for key in keys {
+                if !is_alive.exists([key.0])? {
+                    ended.push(key);
+                }
+            }
+            Ok(ended)
+        })
+    }
+
     fn sweep_sessions(&self, now: OffsetDateTime) -> Reply<usize> {
         self.writer.submit(move |connection| {
             connection.prepare_cached(SWEEP)?.execute([now.unix_timestamp()])
@@ -165,15 +184,14 @@ fn stored_session(row: &Row<'_>) -> rusqlite::Result<StoredSession> {
         key: SessionKey(row.get(0)?),
         user: row.get::<_, Option<i64>>(1)?.map(UserId),
         data: row.get(2)?,
-        created_at: moment(row, 3)?,
-        last_seen_at: moment(row, 4)?,
-        expires_at: moment(row, 5)?,
+        created_at: moment(row.get(3)?),
+        last_seen_at: moment(row.get(4)?),
+        expires_at: moment(row.get(5)?),
         user_agent: row.get(6)?,
     })
 }
 
 /// A time that is kept as seconds since 1970.
-fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<OffsetDateTime> {
-    let seconds: i64 = row.get(column)?;
-    Ok(OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH))
+pub(super) fn moment(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

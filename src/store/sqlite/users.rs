@@ -1,11 +1,13 @@
 //! `users`.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::SqliteStore;
-use super::sessions::end_all_of;
+use time::OffsetDateTime;
+
+use super::sessions::{end_all_of, moment};
+use super::{SqliteStore, links};
 use crate::domain::{SessionKey, User, UserId, Username};
-use crate::store::{Account, Reply, UserStore};
+use crate::store::{Account, Listed, Reply, UserStore};
 
 const ADD: &str = "
 INSERT INTO users (username, hash)
@@ -13,12 +15,12 @@ VALUES (?1, ?2)
 RETURNING id";
 
 const BY_ID: &str = "
-SELECT id, username, hash
+SELECT id, username, hash, disabled_at IS NOT NULL
 FROM users
 WHERE id = ?1";
 
 const BY_NAME: &str = "
-SELECT id, username, hash
+SELECT id, username, hash, disabled_at IS NOT NULL
 FROM users
 WHERE username = ?1";
 
@@ -30,6 +32,28 @@ FROM users
 WHERE username >= ?1 AND username <= ?1 || char(0x10ffff)
 ORDER BY username
 LIMIT ?2";
+
+const LIST: &str = "
+SELECT
+    id,
+    username,
+    disabled_at,
+    (SELECT count(*) FROM sessions WHERE user_id = users.id AND expires_at > ?2),
+    (SELECT max(last_seen_at) FROM sessions WHERE user_id = users.id AND expires_at > ?2)
+FROM users
+WHERE id > ?1
+ORDER BY id
+LIMIT ?3";
+
+const DISABLE: &str = "
+UPDATE users
+SET disabled_at = ?2
+WHERE id = ?1 AND disabled_at IS NULL";
+
+const ENABLE: &str = "
+UPDATE users
+SET disabled_at = NULL
+WHERE id = ?1 AND disabled_at IS NOT NULL";
 
 // Bcrypt's are like $2b$12$SALT…, Werkzeug's like METHOD$SALT$….
 const HASH_SCHEMES: &str = "
@@ -44,16 +68,13 @@ WHERE id = ?1 AND hash = ?2";
 
 /// Every query of this file but the one that is made for each start only, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[ADD, BY_ID, BY_NAME, BY_PREFIX, REPLACE_HASH];
+pub(super) const QUERIES: &[&str] =
+    &[ADD, BY_ID, BY_NAME, BY_PREFIX, LIST, DISABLE, ENABLE, REPLACE_HASH];
 
 impl UserStore for SqliteStore {
     fn add_user(&self, username: &Username, hash: &str) -> Reply<UserId> {
         let (username, hash) = (username.as_str().to_owned(), hash.to_owned());
-        self.writer.submit(move |connection| {
-            connection
-                .prepare_cached(ADD)?
-                .query_row(params![username, hash], |row| row.get(0).map(UserId))
-        })
+        self.writer.submit(move |connection| add(connection, &username, &hash))
     }
 
     fn account(&self, id: UserId) -> Reply<Option<Account>> {
@@ -73,6 +94,30 @@ impl UserStore for SqliteStore {
         let prefix = prefix.to_owned();
         self.read(move |connection| {
             connection.prepare_cached(BY_PREFIX)?.query_map(params![prefix, limit], user)?.collect()
+        })
+    }
+
+    fn users_after(&self, after: UserId, now: OffsetDateTime, limit: u32) -> Reply<Vec<Listed>> {
+        self.read(move |connection| {
+            connection
+                .prepare_cached(LIST)?
+                .query_map(params![after.0, now.unix_timestamp(), limit], listed)?
+                .collect()
+        })
+    }
+
+    fn set_disabled(&self, id: UserId, at: Option<OffsetDateTime>) -> Reply<bool> {
+        self.writer.submit(move |connection| {
+            let Some(at) = at else {
+                return Ok(connection.prepare_cached(ENABLE)?.execute([id.0])? == 1);
+            };
+            let disable = params![id.0, at.unix_timestamp()];
+            if connection.prepare_cached(DISABLE)?.execute(disable)? == 0 {
+                return Ok(false);
+            }
+            end_all_of(connection, id, None)?;
+            connection.prepare_cached(links::DELETE_OF_USER)?.execute([id.0])?;
+            Ok(true)
         })
     }
 
@@ -98,9 +143,15 @@ impl UserStore for SqliteStore {
                 return Ok(false);
             }
             end_all_of(connection, id, Some(kept))?;
+            connection.prepare_cached(links::DELETE_OF_USER)?.execute([id.0])?;
             Ok(true)
         })
     }
+}
+
+/// Keeps a new user.
+pub(super) fn add(connection: &Connection, username: &str, hash: &str) -> rusqlite::Result<UserId> {
+    connection.prepare_cached(ADD)?.query_row([username, hash], |row| row.get(0).map(UserId))
 }
 
 /// A user from a row that starts with `id, username`.
@@ -108,6 +159,15 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User { id: UserId(row.get(0)?), username: row.get(1)? })
 }
 
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        user: user(row)?,
+        disabled_at: row.get::<_, Option<i64>>(2)?.map(moment),
+        sessions: row.get(3)?,
+        last_seen_at: row.get::<_, Option<i64>>(4)?.map(moment),
+    })
+}
+
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
-    Ok(Account { user: user(row)?, hash: row.get(2)? })
+    Ok(Account { user: user(row)?, hash: row.get(2)?, disabled: row.get(3)? })
 }

@@ -1,0 +1,95 @@
+//! `visavis user`: people, as the operator sees them and lets them in.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use visavis::clock::SystemClock;
+use visavis::command::UserCommand;
+use visavis::config::Config;
+use visavis::domain::{UserId, is_printable};
+use visavis::service::{Link, Operator};
+use visavis::store::Listed;
+use visavis::store::sqlite::SqliteStore;
+
+use super::health::reachable;
+
+const MOMENT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+
+pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
+    let store = SqliteStore::open_beside(&config.database)?;
+    let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(act(config, &operator, command))
+}
+
+async fn act(config: &Config, operator: &Operator, command: &UserCommand) -> anyhow::Result<()> {
+    match command {
+        UserCommand::List => list(operator).await?,
+        UserCommand::Add { name } => {
+            let link = operator.add(name).await?;
+            print_link(config, &format!("{} was added, and sets a password", shown(name)), &link);
+        }
+        UserCommand::ResetPassword { name } => {
+            let link = operator.reset_password(name).await?;
+            print_link(config, &format!("{} sets a new password", shown(name)), &link);
+        }
+        UserCommand::Disable { name } => {
+            let changed = operator.disable(name).await?;
+            println!("{} is disabled{}", shown(name), already(changed));
+        }
+        UserCommand::Enable { name } => {
+            let changed = operator.enable(name).await?;
+            println!("{} is enabled{}", shown(name), already(changed));
+        }
+        UserCommand::SignOut { name } => {
+            let ended = operator.sign_out(name).await?;
+            println!("{} is signed out; sessions ended: {ended}", shown(name));
+        }
+    }
+    Ok(())
+}
+
+fn already(changed: bool) -> &'static str {
+    if changed { "" } else { " already" }
+}
+
+async fn list(operator: &Operator) -> anyhow::Result<()> {
+    println!("{:>8}  {:<8}  {:>8}  {:<20}  name", "id", "state", "sessions", "last seen");
+    let mut after = UserId(i64::MIN);
+    loop {
+        let people = operator.people_after(after).await?;
+        let Some(last) = people.last() else { return Ok(()) };
+        after = last.user.id;
+        for Listed { user, disabled_at, sessions, last_seen_at } in &people {
+            let state = if disabled_at.is_some() { "disabled" } else { "enabled" };
+            let last_seen = last_seen_at.map_or_else(|| "-".to_owned(), moment);
+            let name = shown(&user.username);
+            println!("{:>8}  {state:<8}  {sessions:>8}  {last_seen:<20}  {name}", user.id.0);
+        }
+    }
+}
+
+/// The only place where a link's secret is told.
+pub fn print_link(config: &Config, what: &str, link: &Link) {
+    println!("{what} with this link, once, until {}:", moment(link.expires_at));
+    let origin = match &config.public_url {
+        Some(url) => url.as_str().to_owned(),
+        None => format!("http://{}", reachable(config.listen)),
+    };
+    println!("{origin}{}", link.path);
+}
+
+fn moment(at: OffsetDateTime) -> String {
+    at.format(MOMENT).unwrap_or_default()
+}
+
+/// A name for a terminal: an old one may have characters that would do something there.
+fn shown(name: &str) -> String {
+    let escaped = name
+        .chars()
+        .map(|c| if is_printable(c) { c.to_string() } else { c.escape_unicode().to_string() });
+    escaped.collect()
+}

@@ -1,0 +1,67 @@
+//! What the server does by itself: it forgets what has expired, and looks whether the operator has
+//! ended sessions with a command beside it, whose sockets it then closes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Accounts, Live};
+use crate::store::StoreError;
+
+/// How often what has expired is forgotten.
+const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
+/// How often it is looked whether somebody else has written the database.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Forgets what has expired, now and then, for ever.
+pub async fn sweep(accounts: Accounts) {
+    let mut interval = interval(SWEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = accounts.sweep().await {
+            tracing::warn!(%error, "what has expired was not swept: {error}");
+        }
+    }
+}
+
+/// Closes the sockets of sessions that another process has ended, within a second or so, for ever.
+pub async fn follow_other_processes(accounts: Accounts, live: Arc<dyn Live>) {
+    let mut interval = interval(LOOK_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = None;
+    let mut failed = false;
+    loop {
+        interval.tick().await;
+        match look(&accounts, &*live, known).await {
+            Ok(version) => (known, failed) = (Some(version), false),
+            Err(error) => {
+                if !failed {
+                    tracing::warn!(%error, "it is unknown whether the operator ended sessions: {error}");
+                }
+                failed = true;
+            }
+        }
+    }
+}
+
+/// Gives the version of the database that was looked at. A failure leaves the old one, so that the
+/// next look does what this one could not.
+async fn look(accounts: &Accounts, live: &dyn Live, known: Option<i64>) -> Result<i64, StoreError> {
+    let version = accounts.store.written_elsewhere().await?;
+    // The first look may come after the first sockets, and after a command.
+    if known == Some(version) {
+        return Ok(version);
+    }
+    let sessions = live.sessions();
+    let keys = sessions.iter().map(|(_, session)| *session).collect();
+    let ended: HashSet<_> = accounts.store.ended_sessions(keys).await?.into_iter().collect();
+    for (user, session) in sessions {
+        if ended.contains(&session) {
+            tracing::info!(user.id = %user, "a session of user {user} has ended; closing its sockets");
+            live.session_ended(user, session);
+        }
+    }
+    Ok(version)
+}
