@@ -2,8 +2,12 @@
 //! says.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
+
+/// How long a link may be good at most.
+const LIFE_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// What to do instead of serving.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -34,6 +38,25 @@ pub enum Command {
     /// A running server notices within about a second.
     #[command(subcommand)]
     User(UserCommand),
+    /// Print a link with which one person may register, once, where --registration is invite
+    Invite {
+        /// How long the link is good, as in 12h or 7d; at most 365d
+        #[arg(long, default_value = "7d", value_name = "TIME", value_parser = parse_life)]
+        valid_for: Duration,
+    },
+}
+
+/// A time such as `7d`.
+fn parse_life(text: &str) -> Result<Duration, String> {
+    let wrong = || "give a number and h or d, as in 12h or 7d; at most 365d".to_owned();
+    let (count, hours) = match (text.strip_suffix('h'), text.strip_suffix('d')) {
+        (Some(count), _) => (count, 1),
+        (_, Some(count)) => (count, 24),
+        (None, None) => return Err(wrong()),
+    };
+    let count: u16 = count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    let life = Duration::from_hours(u64::from(count) * hours);
+    if life <= LIFE_MAX { Ok(life) } else { Err(wrong()) }
 }
 
 /// What to do about people.
@@ -54,4 +77,20 @@ pub enum UserCommand {
     ResetPassword { name: String },
     /// End every session of a person, and its sockets
     SignOut { name: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_is_a_number_of_hours_or_days_up_to_a_year() {
+        assert_eq!(parse_life("12h"), Ok(Duration::from_hours(12)));
+        assert_eq!(parse_life("7d"), Ok(Duration::from_hours(7 * 24)));
+        assert_eq!(parse_life("365d"), Ok(LIFE_MAX));
+        for wrong in ["", "7", "d", "0d", "-1d", "1.5d", "366d", "8761h", "7 d", "7D", "99999999d"]
+        {
+            assert!(parse_life(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -85,7 +85,7 @@ pub struct Config {
     )]
     pub max_connections: usize,
 
-    /// Whether anybody may register; who has an account goes on as before
+    /// Who may register; who has an account goes on as before
     #[arg(
         long,
         global = true,
@@ -156,10 +156,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether nobody new is let in.
+    /// Whether a stranger who was told nothing may register.
     #[must_use]
-    pub fn is_registration_closed(&self) -> bool {
-        self.registration == Registration::Closed
+    pub fn is_registration_open(&self) -> bool {
+        self.registration == Registration::Open
     }
 
     /// Whether there are limits on how often somebody may do something.
@@ -189,7 +189,11 @@ pub enum LogFormat {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Registration {
+    /// Anybody
     Open,
+    /// Who has a link of `visavis invite`
+    Invite,
+    /// Nobody
     Closed,
 }
 

@@ -47,6 +47,9 @@ fn main() -> ExitCode {
         Some(Command::User(command)) => {
             start_log(&config).and_then(|()| commands::user::run(&config, command))
         }
+        Some(Command::Invite { valid_for }) => {
+            start_log(&config).and_then(|()| commands::invite::run(&config, *valid_for))
+        }
         None => run(&config),
     };
     match outcome {

@@ -4,5 +4,6 @@ pub mod check;
 pub mod export;
 pub mod health;
 pub mod import;
+pub mod invite;
 pub mod progress;
 pub mod user;

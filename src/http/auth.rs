@@ -1,6 +1,7 @@
 //! Registering, logging in and out.
 
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use super::origin::is_foreign;
 use super::session::{self, AuthSession};
 use super::view::Visit;
 use super::{Site, redirect};
+use crate::config;
 use crate::domain::Error;
 use crate::service::{Login, Registration};
 
@@ -22,6 +24,8 @@ pub struct RegistrationForm {
     username: String,
     password: String,
     confirmation: String,
+    /// The secret of the link that led to the form.
+    invite: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -31,11 +35,21 @@ pub struct LoginForm {
     password: String,
 }
 
-pub async fn register_page(State(site): State<Site>, visit: Visit) -> Result<Response, Refusal> {
-    if site.registration_closed {
-        return Err(Refusal::registration_closed());
-    }
-    Ok(site.views.page("register.html", &visit, json!({})))
+/// The query of a link that `visavis invite` printed.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Invited {
+    invite: String,
+}
+
+pub async fn register_page(
+    State(site): State<Site>,
+    visit: Visit,
+    invited: Result<Query<Invited>, QueryRejection>,
+) -> Result<Response, Refusal> {
+    let invite = invited.map(|Query(invited)| invited.invite).unwrap_or_default();
+    may_register(&site, &invite).await?;
+    Ok(site.views.page("register.html", &visit, json!({ "invite": invite })))
 }
 
 pub async fn register(
@@ -43,14 +57,30 @@ pub async fn register(
     ClientAddress(address): ClientAddress,
     Form(typed): Form<RegistrationForm>,
 ) -> Result<Response, Refusal> {
-    if site.registration_closed {
-        return Err(Refusal::registration_closed());
-    }
+    let RegistrationForm { username, password, confirmation, invite } = typed;
+    may_register(&site, &invite).await?;
     site.services.limits.registration(address)?;
-    let RegistrationForm { username, password, confirmation } = typed;
-    let registration = Registration { username, password, confirmation };
-    site.services.accounts.register(registration).await?;
+    let typed = Registration { username, password, confirmation };
+    let accounts = &site.services.accounts;
+    if site.registration == config::Registration::Invite {
+        let id = accounts.register_invited(&invite, typed).await?;
+        let id = id.ok_or_else(Refusal::registration_by_invitation)?;
+        tracing::info!(user.id = %id, %address, "user {id} registered by an invitation, from {address}");
+    } else {
+        let id = accounts.register(typed).await?;
+        tracing::info!(user.id = %id, %address, "user {id} registered, from {address}");
+    }
     Ok(redirect("/"))
+}
+
+/// Whoever may not register learns nothing else, not even whether a name is taken.
+async fn may_register(site: &Site, invite: &str) -> Result<(), Refusal> {
+    match site.registration {
+        config::Registration::Open => Ok(()),
+        config::Registration::Closed => Err(Refusal::registration_closed()),
+        config::Registration::Invite if site.services.accounts.is_invite(invite).await? => Ok(()),
+        config::Registration::Invite => Err(Refusal::registration_by_invitation()),
+    }
 }
 
 pub async fn login_page(

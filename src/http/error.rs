@@ -36,6 +36,12 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, sentence)
     }
 
+    pub fn registration_by_invitation() -> Self {
+        let sentence = "registration is by invitation here; ask whoever runs this chat for a link, \
+                        which works once and for some days";
+        Self::new(StatusCode::FORBIDDEN, sentence)
+    }
+
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this page cannot be used that way")
     }

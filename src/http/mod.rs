@@ -41,7 +41,7 @@ use self::metering::Meters;
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::Views;
-use crate::config::{Config, Origin};
+use crate::config::{Config, Origin, Registration};
 use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
@@ -88,8 +88,7 @@ pub struct Site {
     pub trusted_proxies: Arc<[IpNet]>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
-    /// Whether nobody new is let in.
-    pub registration_closed: bool,
+    pub registration: Registration,
     /// Whether pages carry [`CONTENT_POLICY`].
     pub content_policy: bool,
 }
@@ -109,7 +108,7 @@ impl Site {
             public_url: config.public_url.clone(),
             trusted_proxies: config.trusted_proxy.clone().into(),
             static_files,
-            registration_closed: config.is_registration_closed(),
+            registration: config.registration,
             content_policy: config.has_content_policy(),
         })
     }

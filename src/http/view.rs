@@ -84,7 +84,7 @@ impl Views {
     /// A folder that is not there, or an embedded template that cannot be parsed.
     pub fn new(config: &Config) -> Result<Self, Unready> {
         let embedded = templates::embedded()?;
-        let registration_closed = config.is_registration_closed();
+        let registration_closed = !config.is_registration_open();
         let Some(path) = &config.templates else {
             return Ok(Self { embedded, registration_closed, own: None });
         };

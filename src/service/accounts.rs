@@ -11,6 +11,8 @@ use crate::store::{Account, Store, StoreError};
 /// How many people one search shows at most.
 const FOUND_MAX: u32 = 100;
 
+const TAKEN: Error = Error::Conflict("Please choose a different username");
+
 /// What a new user typed.
 pub struct Registration {
     pub username: String,
@@ -49,26 +51,24 @@ impl Accounts {
     /// `Invalid` with the original's sentences, or naming the limit that the name or the password
     /// breaks; `Conflict` when the name is taken.
     pub async fn register(&self, typed: Registration) -> Result<UserId, Error> {
+        let (username, hash) = self.newcomer(typed).await?;
+        self.store.add_user(&username, &hash).await.map_err(or_taken)
+    }
+
+    /// The name and the hash of somebody who may be kept, as far as is known before.
+    pub(super) async fn newcomer(&self, typed: Registration) -> Result<(Username, String), Error> {
         if typed.username.trim().is_empty() {
             return Err(Error::Invalid("Please provide a username".into()));
         }
         must_match(&typed.password, &typed.confirmation)?;
         let username = Username::parse(&typed.username)?;
         let password = NewPassword::parse(&typed.password)?;
-        let taken = Error::Conflict("Please choose a different username");
         // Spares the quarter of a second of a hash that would be thrown away; the store decides.
         if self.store.account_named(username.as_str()).await?.is_some() {
-            return Err(taken);
+            return Err(TAKEN);
         }
         let hash = self.passwords.hash(password).await?;
-        match self.store.add_user(&username, &hash).await {
-            Ok(id) => {
-                tracing::info!(user.id = %id, "user {id} registered");
-                Ok(id)
-            }
-            Err(StoreError::Conflict) => Err(taken),
-            Err(error) => Err(error.into()),
-        }
+        Ok((username, hash))
     }
 
     /// The account that name and password belong to. A hash of Werkzeug's becomes bcrypt's.
@@ -166,6 +166,14 @@ impl Accounts {
             .account(id)
             .await?
             .ok_or(Error::Unauthenticated("invalid username and/or password"))
+    }
+}
+
+/// What a new user is told whom the store did not keep.
+pub(super) fn or_taken(error: StoreError) -> Error {
+    match error {
+        StoreError::Conflict => TAKEN,
+        error @ StoreError::Unavailable(_) => error.into(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use super::Accounts;
-use super::accounts::must_match;
+use super::accounts::{must_match, or_taken};
+use super::{Accounts, Registration};
 use crate::domain::{Error, LinkKey, NewPassword, User, UserId};
 
 /// How many random bytes make a link's secret.
@@ -70,5 +70,25 @@ impl Accounts {
         let password = NewPassword::parse(&typed.password)?;
         let hash = self.passwords.hash(password).await?;
         self.store.use_reset(key(secret), self.clock.now(), &hash).await?.ok_or(USELESS)
+    }
+
+    /// Whether somebody may register with that link, which this does not use.
+    pub async fn is_invite(&self, secret: &str) -> Result<bool, Error> {
+        Ok(self.store.is_invite(key(secret), self.clock.now()).await?)
+    }
+
+    /// Keeps a new user and uses the link up; `None` when it is good for nothing any more. What
+    /// cannot be kept leaves the link as it was.
+    ///
+    /// # Errors
+    /// As for [`Accounts::register`].
+    pub async fn register_invited(
+        &self,
+        secret: &str,
+        typed: Registration,
+    ) -> Result<Option<UserId>, Error> {
+        let (username, hash) = self.newcomer(typed).await?;
+        let used = self.store.use_invite(key(secret), self.clock.now(), &username, &hash).await;
+        used.map_err(or_taken)
     }
 }

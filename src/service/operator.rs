@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::links::{self, Link};
 use crate::clock::Clock;
@@ -100,16 +100,21 @@ impl Operator {
         Ok(ended)
     }
 
+    /// A link with which one person registers within `life`, where registration is by invitation.
+    pub async fn invite(&self, life: Duration) -> Result<Link, Error> {
+        let secret = links::new_secret()?;
+        let expires_at = self.clock.now() + life;
+        self.store.add_invite(links::key(&secret), expires_at).await?;
+        tracing::info!("the operator made a link to register with");
+        Ok(Link { path: format!("/register?invite={secret}"), expires_at })
+    }
+
     async fn reset_link(&self, user: UserId) -> Result<Link, Error> {
         let secret = links::new_secret()?;
-        let expires_at = self.expiry(RESET_LIFE);
+        let expires_at = self.clock.now() + RESET_LIFE;
         self.store.add_reset(links::key(&secret), user, expires_at).await?;
         tracing::info!(user.id = %user, "the operator made a link to set the password of user {user}");
         Ok(Link { path: format!("/reset/{secret}"), expires_at })
-    }
-
-    fn expiry(&self, life: Duration) -> OffsetDateTime {
-        self.clock.now() + life
     }
 
     async fn account(&self, name: &str) -> Result<Account, Error> {

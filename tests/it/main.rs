@@ -18,6 +18,7 @@ mod model;
 mod operator;
 mod import_export;
 mod interrupted;
+mod invites;
 mod large_import;
 mod other_sites;
 mod pages;

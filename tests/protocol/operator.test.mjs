@@ -9,7 +9,11 @@ import { newcomers, partners } from "../support/client.mjs";
 import { logIn, post, startServer } from "../support/server.mjs";
 
 const server = await startServer();
-after(() => server.remove());
+const invitingServer = await startServer({ args: ["--registration", "invite"] });
+after(async () => {
+  await server.remove();
+  await invitingServer.remove();
+});
 
 /** Runs `visavis user …` on the server's database, and gives what it printed. @param {string[]} args */
 async function user(...args) {
@@ -123,4 +127,20 @@ test("the server's log tells whose sockets it closed", async () => {
   await user("disable", ann.name);
   await tab.closed();
   assert.match(server.log, new RegExp(`a session of user ${ann.id} has ended; closing its sockets`));
+});
+
+test("who has an invitation registers beside others who want it too, and no log tells it", async () => {
+  const settings = ["--database", invitingServer.database, "--public-url", invitingServer.url];
+  const { stdout, stderr } = await promisify(execFile)(server.program, ["invite", ...settings]);
+  const invite = stdout.match(/\?invite=(\w+)/)?.[1] ?? "";
+  assert.ok(invite.length >= 32 && !stderr.includes(invite));
+  assert.equal((await fetch(`${invitingServer.url}/register?invite=${invite}`)).status, 200);
+  const password = "something long to remember";
+  const tries = Array.from({ length: 6 }, (_, index) =>
+    post(invitingServer, "/register", { username: `guest ${index}`, password, confirmation: password, invite }),
+  );
+  const statuses = (await Promise.all(tries)).map((response) => response.status);
+  assert.deepEqual(statuses.toSorted(), [302, 403, 403, 403, 403, 403]);
+  await logIn(invitingServer, `guest ${statuses.indexOf(302)}`, password);
+  assert.match(invitingServer.log, /user 1 registered by an invitation, from 127\.0\.0\.1/);
 });

@@ -1,0 +1,23 @@
+//! `visavis invite`: a link with which one person registers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use visavis::clock::SystemClock;
+use visavis::config::{Config, Registration};
+use visavis::service::Operator;
+use visavis::store::sqlite::SqliteStore;
+
+use super::user::print_link;
+
+pub fn run(config: &Config, valid_for: Duration) -> anyhow::Result<()> {
+    let store = SqliteStore::open_beside(&config.database)?;
+    let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let link = runtime.block_on(operator.invite(valid_for.try_into()?))?;
+    print_link(config, "One person registers", &link);
+    if config.registration != Registration::Invite {
+        eprintln!("(it works where the server runs with --registration invite)");
+    }
+    Ok(())
+}
