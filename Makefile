@@ -4,12 +4,16 @@
 # make check  format, lints, types
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
+# make bench  measures it beside other servers, in MODE quick or full, into docs/performance.md
+# make bench-check  compares the instructions that a message takes with the baseline
 
 CHROMIUM ?= /usr/bin/chromium
+VALGRIND ?= /usr/bin/valgrind
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos clean
+.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos clean \
+  bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
@@ -37,8 +41,8 @@ test-browser: target/debug/visavis $(CHROMIUM)
 	node --test --test-concurrency=1 tests/browser/*.test.mjs
 
 check: $(node_modules_ready)
-	cargo fmt --check
-	cargo clippy --all-targets -- --deny warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
 	npx --no-install tsc -p .
 
 cargo_deny := target/tools/bin/cargo-deny
@@ -62,6 +66,34 @@ as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 /usr/bin/chromium:
 	$(as_root) apt-get update
 	$(as_root) apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji
+
+bench: bench-programs bench/peers/node/node_modules/.built bench/peers/flask/.venv/.installed
+	target/release/visavis-bench measure --mode $(or $(MODE),quick)
+
+bench-check: bench-programs $(VALGRIND)
+	target/release/visavis-bench instructions
+
+bench-baseline: bench-programs $(VALGRIND)
+	target/release/visavis-bench instructions --keep
+
+bench-programs:
+	cargo build --release --workspace
+
+# The one package that has native code is compiled against the Node that is here.
+bench/peers/node/node_modules/.built: bench/peers/node/package.json bench/peers/node/package-lock.json
+	npm --prefix bench/peers/node ci --ignore-scripts
+	npm --prefix bench/peers/node rebuild better-sqlite3 --build-from-source \
+	  --nodedir=$(dir $(patsubst %/,%,$(dir $(realpath $(shell command -v node)))))
+	touch $@
+
+bench/peers/flask/.venv/.installed: bench/peers/flask/requirements.txt
+	python3 -m venv bench/peers/flask/.venv
+	bench/peers/flask/.venv/bin/pip install --quiet --requirement $<
+	touch $@
+
+/usr/bin/valgrind:
+	$(as_root) apt-get update
+	$(as_root) apt-get install --yes --no-install-recommends valgrind
 
 clean:
 	cargo clean

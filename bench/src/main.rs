@@ -1,0 +1,145 @@
+//! Measures visavis beside a ceiling, a Node peer and a Flask peer, all in one run on one machine:
+//! `make bench`. Everything talks to loopback only, and ends by itself.
+
+mod ceiling;
+mod chart;
+mod http;
+mod instructions;
+mod kernel;
+mod load;
+mod measures;
+mod page;
+mod people;
+mod report;
+mod servers;
+mod socket;
+mod targets;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand, ValueEnum};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use self::measures::Plan;
+use self::report::Report;
+use self::servers::Workshop;
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Measure every server, print the tables, and write them into docs/performance.md
+    Measure {
+        #[arg(long, default_value = "quick")]
+        mode: Mode,
+        /// Only what is named so, as in throughput; then nothing is written
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Write the tables and charts of the last measurement again
+    Draw,
+    /// Count the instructions that a message takes, and compare them with the baseline
+    Instructions {
+        /// Make what is counted the new baseline
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Serve the ceiling
+    Ceiling { address: String },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    Quick,
+    Full,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?.to_owned();
+    let workshop = Workshop { root };
+    match Arguments::parse().command {
+        Task::Measure { mode, only } => measure(&workshop, mode, only.as_deref()).await,
+        Task::Draw => draw(&workshop, &Report::read(&results(&workshop))?),
+        Task::Instructions { keep } => instructions::check(&workshop, keep).await,
+        Task::Ceiling { address } => ceiling::serve(&address).await,
+    }
+}
+
+async fn measure(workshop: &Workshop, mode: Mode, only: Option<&str>) -> Result<()> {
+    let (plan, mode) = match mode {
+        Mode::Quick => (Plan::quick(), "quick"),
+        Mode::Full => (Plan::full(), "full"),
+    };
+    let today = OffsetDateTime::now_utc().format(format_description!("[year]-[month]-[day]"))?;
+    let mut report = Report {
+        date: today,
+        mode: mode.to_owned(),
+        machine: kernel::machine()?,
+        versions: versions(workshop)?,
+        figures: Vec::new(),
+    };
+    let is_wanted = |name: &str| {
+        let wanted = only.is_none_or(|only| only == name);
+        if wanted {
+            eprintln!("{name}");
+        }
+        wanted
+    };
+    if is_wanted("throughput") {
+        measures::throughput::measure(workshop, plan, &mut report).await?;
+    }
+    if is_wanted("latency") {
+        measures::latency::measure(workshop, plan, &mut report).await?;
+    }
+    if is_wanted("idle") {
+        measures::idle::measure(workshop, plan, &mut report).await?;
+    }
+    if is_wanted("storm") {
+        measures::storm::measure(workshop, plan, &mut report).await?;
+    }
+    if is_wanted("pages") {
+        measures::pages::measure(workshop, plan, &mut report).await?;
+    }
+    if is_wanted("growth") {
+        let (_folder, largest) = measures::growth::measure(workshop, plan, &mut report).await?;
+        eprintln!("start");
+        measures::start::measure(workshop, plan, &largest, &mut report).await?;
+    }
+    println!("{}", page::tables(&report));
+    if only.is_none() {
+        report.write(&results(workshop))?;
+        draw(workshop, &report)?;
+    }
+    Ok(())
+}
+
+fn draw(workshop: &Workshop, report: &Report) -> Result<()> {
+    let docs = workshop.root.join("docs");
+    page::write(report, &docs.join("performance.md"), &docs.join("performance"))
+}
+
+fn results(workshop: &Workshop) -> PathBuf {
+    workshop.root.join("docs/performance/results.json")
+}
+
+fn versions(workshop: &Workshop) -> Result<Vec<String>> {
+    let said = |program: &Path, argument: &str| -> Result<String> {
+        let output = Command::new(program).arg(argument).output();
+        let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    };
+    Ok(vec![
+        said(&workshop.visavis(), "--version")?,
+        said(Path::new("rustc"), "--version")?,
+        format!("Node {}", said(Path::new("node"), "--version")?),
+        said(&workshop.flask_peer().join(".venv/bin/python"), "--version")?,
+    ])
+}
