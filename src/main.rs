@@ -100,7 +100,7 @@ async fn serve_until_stopped(
     let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
     let app = App::new(config, &store, &clock, passwords)?;
     let accounts = app.services.accounts;
-    tokio::spawn(upkeep::sweep(accounts.clone()));
+    tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
     tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
     // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
     let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;

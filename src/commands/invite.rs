@@ -6,12 +6,11 @@ use std::time::Duration;
 use visavis::clock::SystemClock;
 use visavis::config::{Config, Registration};
 use visavis::service::Operator;
-use visavis::store::sqlite::SqliteStore;
 
-use super::user::print_link;
+use super::user::{open_or_make, print_link};
 
 pub fn run(config: &Config, valid_for: Duration) -> anyhow::Result<()> {
-    let store = SqliteStore::open_beside(&config.database)?;
+    let store = open_or_make(&config.database)?;
     let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let link = runtime.block_on(operator.invite(valid_for.try_into()?))?;

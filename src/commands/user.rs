@@ -1,5 +1,6 @@
 //! `visavis user`: people, as the operator sees them and lets them in.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -11,7 +12,7 @@ use visavis::config::Config;
 use visavis::domain::{UserId, is_printable};
 use visavis::service::{Link, Operator};
 use visavis::store::Listed;
-use visavis::store::sqlite::SqliteStore;
+use visavis::store::sqlite::{OpenError, SqliteStore};
 
 use super::health::reachable;
 
@@ -19,10 +20,18 @@ const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
 
 pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
-    let store = SqliteStore::open_beside(&config.database)?;
+    let store = match command {
+        UserCommand::Add { .. } => open_or_make(&config.database)?,
+        _ => SqliteStore::open_beside(&config.database)?,
+    };
     let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(act(config, &operator, command))
+}
+
+/// The first people may be let in before the first start.
+pub fn open_or_make(database: &Path) -> Result<SqliteStore, OpenError> {
+    if database.exists() { SqliteStore::open_beside(database) } else { SqliteStore::open(database) }
 }
 
 async fn act(config: &Config, operator: &Operator, command: &UserCommand) -> anyhow::Result<()> {

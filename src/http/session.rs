@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::{COOKIE, redirect};
 use crate::domain::{Error, SessionKey, User, UserId};
-use crate::service::{Accounts, Login};
+use crate::service::{Accounts, Login, SessionContent};
 use crate::store::{Account, StoreError};
 
 /// Under which name a session knows the browser that logged in with it.
@@ -130,17 +130,11 @@ impl fmt::Debug for Sessions {
 impl SessionStore for Sessions {
     // Ids have 128 random bits: a new one is nobody else's.
     async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.save(record).await
+        self.accounts.add_session(content(record)?).await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> session_store::Result<()> {
-        let data = serde_json::to_string(&record.data)
-            .map_err(|error| session_store::Error::Encode(error.to_string()))?;
-        let user = record.data.get("axum-login.data").and_then(|login| login.get("user_id"));
-        let user = user.and_then(serde_json::Value::as_i64).map(UserId);
-        let user_agent = record.data.get(USER_AGENT).and_then(serde_json::Value::as_str);
-        let user_agent = user_agent.map(str::to_owned);
-        self.accounts.save_session(key(record.id), user, data, user_agent).await.map_err(backend)
+        self.accounts.save_session(content(record)?).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
@@ -155,6 +149,19 @@ impl SessionStore for Sessions {
     async fn delete(&self, id: &Id) -> session_store::Result<()> {
         self.accounts.end_session(key(*id)).await.map_err(backend)
     }
+}
+
+fn content(record: &Record) -> session_store::Result<SessionContent> {
+    let data = serde_json::to_string(&record.data)
+        .map_err(|error| session_store::Error::Encode(error.to_string()))?;
+    let user = record.data.get("axum-login.data").and_then(|login| login.get("user_id"));
+    let user_agent = record.data.get(USER_AGENT).and_then(serde_json::Value::as_str);
+    Ok(SessionContent {
+        key: key(record.id),
+        user: user.and_then(serde_json::Value::as_i64).map(UserId),
+        data,
+        user_agent: user_agent.map(str::to_owned),
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` passes it so")]

@@ -23,7 +23,7 @@ pub use live::Live;
 pub use messages::{Messages, SendMessage};
 pub use operator::Operator;
 pub use passwords::Passwords;
-pub use sessions::SessionOfMine;
+pub use sessions::{SessionContent, SessionOfMine};
 
 use crate::clock::Clock;
 use crate::store::Store;

@@ -14,6 +14,17 @@ const SESSION_RENEWAL: Duration = Duration::hours(1);
 /// How many sessions a person is shown at most.
 const SHOWN_MAX: u32 = 100;
 
+/// What the session layer keeps of a session.
+pub struct SessionContent {
+    pub key: SessionKey,
+    /// Who is logged in with it, if anybody.
+    pub user: Option<UserId>,
+    /// What the session layer wants back.
+    pub data: String,
+    /// What the browser called itself at the login.
+    pub user_agent: Option<String>,
+}
+
 /// A session as the person sees it whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionOfMine {
@@ -31,25 +42,29 @@ impl Accounts {
         Ok(self.store.session_user(key, self.clock.now()).await?)
     }
 
-    /// Keeps what a session holds, from now on for its whole life.
-    pub async fn save_session(
-        &self,
-        key: SessionKey,
-        user: Option<UserId>,
-        data: String,
-        user_agent: Option<String>,
-    ) -> Result<(), StoreError> {
+    /// Keeps a new session, from now on for its whole life.
+    pub async fn add_session(&self, kept: SessionContent) -> Result<(), StoreError> {
+        self.store.add_session(self.as_of_now(kept)).await
+    }
+
+    /// Keeps what a session holds, from now on for its whole life, unless it has ended meanwhile.
+    pub async fn save_session(&self, kept: SessionContent) -> Result<(), StoreError> {
+        self.store.save_session(self.as_of_now(kept)).await
+    }
+
+    fn as_of_now(&self, kept: SessionContent) -> StoredSession {
         let now = self.clock.now();
-        let session = StoredSession {
+        let SessionContent { key, user, data, user_agent } = kept;
+        let expires_at = now + SESSION_LIFE;
+        StoredSession {
             key,
             user,
             data,
             created_at: now,
             last_seen_at: now,
-            expires_at: now + SESSION_LIFE,
+            expires_at,
             user_agent,
-        };
-        self.store.save_session(session).await
+        }
     }
 
     /// The session of that key; using it puts its end off.
@@ -93,6 +108,20 @@ impl Accounts {
     pub async fn end_other_sessions(&self, user: UserId, kept: SessionKey) -> Result<(), Error> {
         let ended = self.store.delete_sessions_of(user, Some(kept)).await?;
         tracing::info!(user.id = %user, ended, "user {user} ended {ended} other sessions");
+        Ok(())
+    }
+
+    /// Notes that sessions are in use, which puts their end off.
+    pub(super) async fn keep_sessions(&self, keys: Vec<SessionKey>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        // Called one after the other and awaited then, they share a transaction.
+        let renewals: Vec<_> = keys
+            .into_iter()
+            .map(|key| self.store.renew_session(key, now, now + SESSION_LIFE))
+            .collect();
+        for renewal in renewals {
+            renewal.await?;
+        }
         Ok(())
     }
 

@@ -16,14 +16,24 @@ const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Forgets what has expired, now and then, for ever.
-pub async fn sweep(accounts: Accounts) {
+pub async fn sweep(accounts: Accounts, live: Arc<dyn Live>) {
     let mut interval = interval(SWEEP_INTERVAL);
     loop {
         interval.tick().await;
-        if let Err(error) = accounts.sweep().await {
+        if let Err(error) = sweep_once(&accounts, &*live).await {
             tracing::warn!(%error, "what has expired was not swept: {error}");
         }
     }
+}
+
+/// Forgets what has expired. A session that has sockets is in use, though nobody loads a page.
+///
+/// # Errors
+/// `Unavailable` when the store cannot be reached; the next time does what this one could not.
+pub async fn sweep_once(accounts: &Accounts, live: &dyn Live) -> Result<(), StoreError> {
+    let in_use = live.sessions().into_iter().map(|(_, session)| session).collect();
+    accounts.keep_sessions(in_use).await?;
+    accounts.sweep().await
 }
 
 /// Closes the sockets of sessions that another process has ended, within a second or so, for ever.

@@ -22,8 +22,11 @@ pub struct StoredSession {
 }
 
 pub trait SessionStore: Send + Sync {
-    /// Keeps a session, in the place of an older one with the same key, of which only the time of
-    /// its creation stays.
+    /// Keeps a new session.
+    fn add_session(&self, session: StoredSession) -> Reply<()>;
+
+    /// Keeps what a session is now; the time of its creation stays. Nothing happens when there is no
+    /// such session: one that has ended does not come back.
     fn save_session(&self, session: StoredSession) -> Reply<()>;
 
     /// The session of that key, unless it has expired by `now`.

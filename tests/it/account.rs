@@ -1,6 +1,9 @@
 //! One's own account, over real HTTP: the password, and where one is logged in.
 
 use time::Duration;
+use visavis::clock::Clock;
+use visavis::domain::{SessionKey, User, UserId};
+use visavis::service::{Live, upkeep};
 
 use super::support::site::{Browser, Site, led_to};
 
@@ -245,6 +248,71 @@ async fn a_session_ends_when_it_was_not_used_for_two_weeks() {
     assert!(is_in(&used).await && !is_in(&unused).await);
     site.clock.pass(Duration::weeks(2));
     assert!(!is_in(&used).await);
+}
+
+/// Sockets that are open, without a wire.
+struct Open(Vec<(UserId, SessionKey)>);
+
+impl Live for Open {
+    fn sessions(&self) -> Vec<(UserId, SessionKey)> {
+        self.0.clone()
+    }
+
+    fn chat_opened(&self, _: UserId, _: &User) {}
+
+    fn session_ended(&self, _: UserId, _: SessionKey) {}
+
+    fn sessions_ended(&self, _: UserId, _: Option<SessionKey>) {}
+
+    fn session_renewed(&self, _: UserId, _: SessionKey, _: SessionKey) {}
+}
+
+#[tokio::test]
+async fn a_session_whose_sockets_are_open_is_used_though_no_page_is_loaded() {
+    let site = Site::start().await;
+    site.user("ann").await.get("/logout").await;
+    let open = site.another(FIREFOX, "ann").await;
+    let ann = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let [session] = &site.store.sessions_of(ann, site.clock.now(), 10).await.unwrap()[..] else {
+        panic!("there is more than one session");
+    };
+    let closed = site.another(SAFARI, "ann").await;
+    let sockets = Open(vec![(ann, session.key), (ann, SessionKey([9; 32]))]);
+    for _ in 0..3 {
+        site.clock.pass(Duration::days(10));
+        upkeep::sweep_once(&site.services.accounts, &sockets).await.unwrap();
+    }
+    let [left] = &site.store.sessions_of(ann, site.clock.now(), 10).await.unwrap()[..] else {
+        panic!("a session was not swept");
+    };
+    assert_eq!((left.key, left.last_seen_at), (session.key, site.clock.now()));
+    assert!(is_in(&open).await && !is_in(&closed).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_with_the_old_password_does_not_outlive_its_change() {
+    // Long enough hashes that logins are under way while the password is changed.
+    let site = Site::with_flags(&["--limit-logins", "1000/m"]).await;
+    let ann = site.user("ann").await;
+    let id = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let mut old = OLD.to_owned();
+    for round in 0..10 {
+        let new = format!("her password number {round}");
+        let logins = (0..6).map(|_| {
+            let (browser, old) = (site.browser(), old.clone());
+            tokio::spawn(async move { browser.log_in("ann", &old).await.status().as_u16() })
+        });
+        let logins: Vec<_> = logins.collect();
+        assert_eq!(changing(&ann, [&old, &new, &new]).await.0, 302, "round {round}");
+        for login in logins {
+            let status = login.await.unwrap();
+            assert!(matches!(status, 302 | 401), "{status}");
+        }
+        let left = site.store.sessions_of(id, site.clock.now(), 100).await.unwrap();
+        assert_eq!(left.len(), 1, "a session of the old password is left in round {round}");
+        old = new;
+    }
+    assert!(is_in(&ann).await);
 }
 
 #[tokio::test]

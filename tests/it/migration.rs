@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use time::Duration;
 use visavis::domain::{SessionKey, UserId};
 use visavis::store::StoredSession;
-use visavis::store::sqlite::SqliteStore;
+use visavis::store::sqlite::{Inspection, SqliteStore};
 
 use super::support::{NOW, open, sqlite};
 
@@ -67,7 +67,9 @@ fn a_database_of_version_1_gets_the_schema_of_a_new_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
     drop(of_version_1(&path));
+    assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Older);
     drop(SqliteStore::open(&path).unwrap());
+    assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Ours);
     let (store, new) = sqlite();
     drop(store);
     let expected = schema(&new.path().join("messenger.db"));

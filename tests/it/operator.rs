@@ -235,6 +235,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
     user(&path, &["add", "ann"]);
     let (flask, _dir) = flask_database();
     let before = std::fs::read(&flask).unwrap();
+    let missing = dir.path().join("mistyped.db");
     for (path, arguments, sentence) in [
         (&path, ["add", "ANN"], "the name is taken"),
         (&path, ["add", " "], "Please provide a username"),
@@ -243,10 +244,12 @@ fn what_cannot_be_done_is_told_in_one_line() {
         (&path, ["sign-out", "nobody"], "there is no user called \"nobody\""),
         (&path, ["reset-password", "nobody"], "there is no user called \"nobody\""),
         (&flask, ["add", "zoe"], "start visavis on it once"),
+        (&missing, ["disable", "ann"], "there is no file"),
     ] {
         let (code, printed, said) = user(path, &arguments);
         assert_eq!((code, &*printed), (1, ""), "{arguments:?}: {said}");
         assert!(said.lines().count() == 1 && said.contains(sentence), "{arguments:?}: {said}");
     }
     assert_eq!(std::fs::read(&flask).unwrap(), before);
+    assert!(!missing.exists());
 }

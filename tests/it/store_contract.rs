@@ -483,7 +483,7 @@ fn session(number: u8, user: Option<UserId>) -> StoredSession {
 async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
     let ann = user(&store, "ann").await;
     let saved = session(1, Some(ann));
-    store.save_session(saved.clone()).await.unwrap();
+    store.add_session(saved.clone()).await.unwrap();
     assert_eq!(store.session(saved.key, NOW).await.unwrap(), Some(saved.clone()));
     let visitor = store.session_user(saved.key, NOW).await.unwrap();
     assert_eq!(visitor.map(|user| user.id), Some(ann));
@@ -499,11 +499,14 @@ async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
     store.delete_session(saved.key).await.unwrap();
     assert_eq!(store.session(saved.key, NOW).await.unwrap(), None);
     store.delete_session(saved.key).await.unwrap();
+    // A request that was under way when the session ended does not bring it back.
+    store.save_session(saved.clone()).await.unwrap();
+    assert_eq!(store.session(saved.key, NOW).await.unwrap(), None);
 }
 
 async fn a_renewed_session_lives_longer(store: AnyStore) {
     let saved = session(1, None);
-    store.save_session(saved.clone()).await.unwrap();
+    store.add_session(saved.clone()).await.unwrap();
     let (later, end) = (NOW + Duration::MINUTE, NOW + Duration::DAY);
     store.renew_session(saved.key, later, end).await.unwrap();
     let renewed = StoredSession { last_seen_at: later, expires_at: end, ..saved.clone() };
@@ -514,8 +517,8 @@ async fn a_renewed_session_lives_longer(store: AnyStore) {
 
 async fn only_expired_sessions_are_swept(store: AnyStore) {
     let (old, young) = (session(1, None), session(2, None));
-    store.save_session(StoredSession { expires_at: NOW, ..old.clone() }).await.unwrap();
-    store.save_session(young.clone()).await.unwrap();
+    store.add_session(StoredSession { expires_at: NOW, ..old.clone() }).await.unwrap();
+    store.add_session(young.clone()).await.unwrap();
     assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 1);
     assert_eq!(store.sweep_sessions(NOW).await.unwrap(), 0);
     assert!(store.session(young.key, NOW).await.unwrap().is_some());
@@ -531,12 +534,12 @@ async fn the_sessions_of_a_user_come_in_the_order_of_their_last_use(store: AnySt
     for (number, minutes) in [(1, 3), (2, 1), (3, 2)] {
         let last_seen_at = NOW - Duration::minutes(minutes);
         let session = StoredSession { last_seen_at, ..session(number, Some(ann)) };
-        store.save_session(session).await.unwrap();
+        store.add_session(session).await.unwrap();
     }
     let expired = StoredSession { expires_at: NOW, ..session(4, Some(ann)) };
-    store.save_session(expired).await.unwrap();
-    store.save_session(session(5, Some(bob))).await.unwrap();
-    store.save_session(session(6, None)).await.unwrap();
+    store.add_session(expired).await.unwrap();
+    store.add_session(session(5, Some(bob))).await.unwrap();
+    store.add_session(session(6, None)).await.unwrap();
     assert_eq!(keys_of(&store, ann).await, [2, 3, 1]);
     assert_eq!(store.sessions_of(ann, NOW, 2).await.unwrap().len(), 2);
 }
@@ -544,7 +547,7 @@ async fn the_sessions_of_a_user_come_in_the_order_of_their_last_use(store: AnySt
 async fn a_session_is_ended_only_by_its_user(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     let of_ann = session(1, Some(ann));
-    store.save_session(of_ann.clone()).await.unwrap();
+    store.add_session(of_ann.clone()).await.unwrap();
     assert!(!store.delete_session_of(bob, of_ann.key).await.unwrap());
     assert_eq!(keys_of(&store, ann).await, [1]);
     assert!(store.delete_session_of(ann, of_ann.key).await.unwrap());
@@ -554,9 +557,9 @@ async fn a_session_is_ended_only_by_its_user(store: AnyStore) {
 async fn all_sessions_of_a_user_can_be_ended_but_one(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     for number in 1..=3 {
-        store.save_session(session(number, Some(ann))).await.unwrap();
+        store.add_session(session(number, Some(ann))).await.unwrap();
     }
-    store.save_session(session(4, Some(bob))).await.unwrap();
+    store.add_session(session(4, Some(bob))).await.unwrap();
     assert_eq!(store.delete_sessions_of(ann, Some(SessionKey([2; 32]))).await.unwrap(), 2);
     assert_eq!(keys_of(&store, ann).await, [2]);
     assert_eq!(store.delete_sessions_of(ann, None).await.unwrap(), 1);
@@ -566,8 +569,8 @@ async fn all_sessions_of_a_user_can_be_ended_but_one(store: AnyStore) {
 async fn a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right(store: AnyStore) {
     let ann = user(&store, "ann").await;
     let mine = session(1, Some(ann));
-    store.save_session(mine.clone()).await.unwrap();
-    store.save_session(session(2, Some(ann))).await.unwrap();
+    store.add_session(mine.clone()).await.unwrap();
+    store.add_session(session(2, Some(ann))).await.unwrap();
     assert!(!store.change_password(ann, "another hash", "new", mine.key).await.unwrap());
     assert_eq!(keys_of(&store, ann).await, [1, 2]);
     assert!(store.change_password(ann, "hash", "new", mine.key).await.unwrap());
@@ -577,15 +580,15 @@ async fn a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right
 
 async fn a_disabled_user_has_no_sessions_and_gets_none(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.save_session(session(1, Some(ann))).await.unwrap();
-    store.save_session(session(2, Some(bob))).await.unwrap();
+    store.add_session(session(1, Some(ann))).await.unwrap();
+    store.add_session(session(2, Some(bob))).await.unwrap();
     store.set_disabled(ann, Some(NOW)).await.unwrap();
     assert!(store.account(ann).await.unwrap().unwrap().disabled);
     assert_eq!(keys_of(&store, ann).await, [0; 0]);
     assert_eq!(keys_of(&store, bob).await, [2]);
     // A login that was under way.
     let late = session(3, Some(ann));
-    store.save_session(late.clone()).await.unwrap();
+    store.add_session(late.clone()).await.unwrap();
     assert_eq!(store.session_user(late.key, NOW).await.unwrap(), None);
     store.set_disabled(ann, None).await.unwrap();
     assert!(!store.account(ann).await.unwrap().unwrap().disabled);
@@ -605,12 +608,12 @@ async fn who_is_disabled_is_disabled_once(store: AnyStore) {
 
 async fn the_operator_sees_everybody_with_their_sessions(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.save_session(session(1, Some(ann))).await.unwrap();
+    store.add_session(session(1, Some(ann))).await.unwrap();
     let earlier = NOW - Duration::HOUR;
     let older = StoredSession { last_seen_at: earlier, ..session(2, Some(ann)) };
-    store.save_session(older).await.unwrap();
+    store.add_session(older).await.unwrap();
     let expired = StoredSession { expires_at: NOW, ..session(3, Some(bob)) };
-    store.save_session(expired).await.unwrap();
+    store.add_session(expired).await.unwrap();
     let listed = store.users_after(UserId(0), NOW, 10).await.unwrap();
     let seen: Vec<_> = listed
         .iter()
@@ -625,7 +628,7 @@ async fn the_operator_sees_everybody_with_their_sessions(store: AnyStore) {
 async fn an_ended_session_is_told_from_a_living_one(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     for (number, owner) in [(1, ann), (2, ann), (3, bob)] {
-        store.save_session(session(number, Some(owner))).await.unwrap();
+        store.add_session(session(number, Some(owner))).await.unwrap();
     }
     store.delete_session(SessionKey([2; 32])).await.unwrap();
     let keys: Vec<SessionKey> = (1..=4).map(|number| SessionKey([number; 32])).collect();
@@ -646,8 +649,8 @@ const TOMORROW: time::OffsetDateTime = NOW.saturating_add(Duration::DAY);
 
 async fn a_link_sets_a_password_once_and_ends_what_was_open(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.save_session(session(1, Some(ann))).await.unwrap();
-    store.save_session(session(2, Some(bob))).await.unwrap();
+    store.add_session(session(1, Some(ann))).await.unwrap();
+    store.add_session(session(2, Some(bob))).await.unwrap();
     store.add_reset(LINK, ann, TOMORROW).await.unwrap();
     for _ in 0..2 {
         assert_eq!(store.reset_user(LINK, NOW).await.unwrap().map(|user| user.id), Some(ann));

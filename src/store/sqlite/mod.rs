@@ -64,15 +64,16 @@ impl SqliteStore {
         Self::over(path, open::open(path, watch)?, Some(lock))
     }
 
-    /// Opens the database at `path` for a moment, also while a server has it open. A missing one is
-    /// made and one of an older version is brought to ours, if no server is running on it.
+    /// Opens the database at `path` for a moment, also while a server has it open. One of an older
+    /// version is brought to ours, if no server is running on it.
     ///
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
         match open::inspect(path)? {
             Inspection::Ours => Self::over(path, (open::open_current(path)?, None), None),
-            Inspection::Missing | Inspection::Older => Self::open(path),
+            Inspection::Older => Self::open(path),
+            Inspection::Missing => Err(OpenError::Missing(path.into())),
             Inspection::Flask => Err(OpenError::NotConverted(path.into())),
         }
     }

@@ -8,16 +8,14 @@ use super::users::user;
 use crate::domain::{SessionKey, User, UserId};
 use crate::store::{Reply, SessionStore, StoredSession};
 
-const SAVE: &str = "
+const ADD: &str = "
 INSERT INTO sessions (key, user_id, data, created_at, last_seen_at, expires_at, user_agent)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (key) DO UPDATE
-SET
-    user_id = excluded.user_id,
-    data = excluded.data,
-    last_seen_at = excluded.last_seen_at,
-    expires_at = excluded.expires_at,
-    user_agent = excluded.user_agent";
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+const SAVE: &str = "
+UPDATE sessions
+SET user_id = ?2, data = ?3, last_seen_at = ?4, expires_at = ?5, user_agent = ?6
+WHERE key = ?1";
 
 const BY_KEY: &str = "
 SELECT key, user_id, data, created_at, last_seen_at, expires_at, user_agent
@@ -66,10 +64,38 @@ WHERE expires_at <= ?1";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] =
-    &[SAVE, IS_ALIVE, BY_KEY, USER, RENEW, DELETE, OF_USER, DELETE_ONE_OF, DELETE_ALL_OF, SWEEP];
+pub(super) const QUERIES: &[&str] = &[
+    ADD,
+    SAVE,
+    IS_ALIVE,
+    BY_KEY,
+    USER,
+    RENEW,
+    DELETE,
+    OF_USER,
+    DELETE_ONE_OF,
+    DELETE_ALL_OF,
+    SWEEP,
+];
 
 impl SessionStore for SqliteStore {
+    fn add_session(&self, session: StoredSession) -> Reply<()> {
+        self.writer.submit(move |connection| {
+            connection
+                .prepare_cached(ADD)?
+                .execute(params![
+                    session.key.0,
+                    session.user.map(|user| user.0),
+                    session.data,
+                    session.created_at.unix_timestamp(),
+                    session.last_seen_at.unix_timestamp(),
+                    session.expires_at.unix_timestamp(),
+                    session.user_agent
+                ])
+                .map(drop)
+        })
+    }
+
     fn save_session(&self, session: StoredSession) -> Reply<()> {
         self.writer.submit(move |connection| {
             connection
@@ -78,7 +104,6 @@ impl SessionStore for SqliteStore {
                     session.key.0,
                     session.user.map(|user| user.0),
                     session.data,
-                    session.created_at.unix_timestamp(),
                     session.last_seen_at.unix_timestamp(),
                     session.expires_at.unix_timestamp(),
                     session.user_agent

@@ -14,7 +14,7 @@ use visavis::app::App;
 use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::serve::serve;
-use visavis::service::Passwords;
+use visavis::service::{Passwords, Services};
 use visavis::store::Store;
 
 use super::{StillClock, open, sqlite};
@@ -23,6 +23,7 @@ pub struct Site {
     pub address: SocketAddr,
     pub store: Arc<dyn Store>,
     pub clock: Arc<StillClock>,
+    pub services: Services,
     _dir: Option<TempDir>,
 }
 
@@ -54,7 +55,7 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
         tokio::spawn(serve(listener, app.router, config.max_connections, close, stop));
-        Self { address, store, clock: still, _dir: dir }
+        Self { address, store, clock: still, services: app.services, _dir: dir }
     }
 
     /// Somebody's browser: keeps cookies, does not follow redirects.
