@@ -27,6 +27,9 @@ use self::measures::Plan;
 use self::report::Report;
 use self::servers::Workshop;
 
+/// Builds differ by little: it takes more turns to tell.
+const ROUNDS_TO_COMPARE: usize = 5;
+
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -51,6 +54,8 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
+    /// Compare several builds of visavis: messages a second and what one costs, by turns
+    Compare { programs: Vec<PathBuf> },
     /// Serve the ceiling
     Ceiling { address: String },
 }
@@ -64,11 +69,13 @@ enum Mode {
 #[tokio::main]
 async fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?.to_owned();
-    let workshop = Workshop { root };
+    let visavis = root.join("target/release/visavis");
+    let workshop = Workshop { root, visavis };
     match Arguments::parse().command {
         Task::Measure { mode, only } => measure(&workshop, mode, only.as_deref()).await,
         Task::Draw => draw(&workshop, &Report::read(&results(&workshop))?),
         Task::Instructions { keep } => instructions::check(&workshop, keep).await,
+        Task::Compare { programs } => compare(&workshop, &programs).await,
         Task::Ceiling { address } => ceiling::serve(&address).await,
     }
 }
@@ -78,14 +85,7 @@ async fn measure(workshop: &Workshop, mode: Mode, only: Option<&str>) -> Result<
         Mode::Quick => (Plan::quick(), "quick"),
         Mode::Full => (Plan::full(), "full"),
     };
-    let today = OffsetDateTime::now_utc().format(format_description!("[year]-[month]-[day]"))?;
-    let mut report = Report {
-        date: today,
-        mode: mode.to_owned(),
-        machine: kernel::machine()?,
-        versions: versions(workshop)?,
-        figures: Vec::new(),
-    };
+    let mut report = report_of(mode, versions(workshop)?)?;
     let is_wanted = |name: &str| {
         let wanted = only.is_none_or(|only| only == name);
         if wanted {
@@ -121,6 +121,37 @@ async fn measure(workshop: &Workshop, mode: Mode, only: Option<&str>) -> Result<
     Ok(())
 }
 
+async fn compare(workshop: &Workshop, programs: &[PathBuf]) -> Result<()> {
+    let mut report = report_of("compare", Vec::new())?;
+    for _ in 0..ROUNDS_TO_COMPARE {
+        for program in programs {
+            let workshop = Workshop { visavis: program.clone(), ..workshop.clone() };
+            let name = program.display().to_string();
+            measures::throughput::compared(&workshop, Plan::quick(), &name, &mut report).await?;
+        }
+    }
+    for figure in &report.figures {
+        println!(
+            "{:24} {:32} {:>12.2} {}",
+            figure.what,
+            figure.server,
+            figure.median(),
+            figure.unit
+        );
+    }
+    Ok(())
+}
+
+fn report_of(mode: &str, versions: Vec<String>) -> Result<Report> {
+    Ok(Report {
+        date: OffsetDateTime::now_utc().format(format_description!("[year]-[month]-[day]"))?,
+        mode: mode.to_owned(),
+        machine: kernel::machine()?,
+        versions,
+        figures: Vec::new(),
+    })
+}
+
 fn draw(workshop: &Workshop, report: &Report) -> Result<()> {
     let docs = workshop.root.join("docs");
     page::write(report, &docs.join("performance.md"), &docs.join("performance"))
@@ -137,7 +168,7 @@ fn versions(workshop: &Workshop) -> Result<Vec<String>> {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     };
     Ok(vec![
-        said(&workshop.visavis(), "--version")?,
+        said(&workshop.visavis, "--version")?,
         said(Path::new("rustc"), "--version")?,
         format!("Node {}", said(Path::new("node"), "--version")?),
         said(&workshop.flask_peer().join(".venv/bin/python"), "--version")?,

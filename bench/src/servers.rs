@@ -39,13 +39,11 @@ impl Peer {
 #[derive(Debug, Clone)]
 pub struct Workshop {
     pub root: PathBuf,
+    /// The visavis that is measured.
+    pub visavis: PathBuf,
 }
 
 impl Workshop {
-    pub fn visavis(&self) -> PathBuf {
-        self.root.join("target/release/visavis")
-    }
-
     fn node_peer(&self) -> PathBuf {
         self.root.join("bench/peers/node")
     }
@@ -143,7 +141,7 @@ fn command(
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
     match peer {
         Peer::Visavis => {
-            words.push(path(workshop.visavis()));
+            words.push(path(workshop.visavis.clone()));
             let cost = options.bcrypt_cost.unwrap_or(4).to_string();
             for (flag, value) in [
                 ("--listen", address),

@@ -18,7 +18,7 @@ pub async fn measure(
 ) -> Result<()> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    let size = fs::metadata(workshop.visavis())?.len();
+    let size = fs::metadata(&workshop.visavis)?.len();
     report.add("program", "visavis", "MB", megabytes(size));
     for _ in 0..plan.rounds {
         let options = Options { database: Some(database.to_owned()), ..Options::default() };

@@ -26,6 +26,21 @@ pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Re
     Ok(())
 }
 
+/// One turn of a build among several, under the name `name`.
+pub async fn compared(
+    workshop: &Workshop,
+    plan: Plan,
+    name: &str,
+    report: &mut Report,
+) -> Result<()> {
+    let server = Server::start(workshop, Peer::Visavis).await?;
+    let people = people::pairs(&server.address, 100).await?;
+    let measured = load::run(&server, &people, by(Transport::WebSocket, 8, plan)).await?;
+    report.add("rate, 100 pairs x 8", name, "messages/s", measured.rate);
+    report.add("cpu, 100 pairs x 8", name, "us/message", measured.cpu_us);
+    server.end().await
+}
+
 fn by(transport: Transport, in_flight: usize, plan: Plan) -> Load {
     Load { transport, pace: Pace::InFlight(in_flight), lasts: plan.lasts }
 }

@@ -7,11 +7,11 @@ use super::chats::{chats_of, read_state};
 use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
 use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply, Synced};
 
+// What a message changes is written without RETURNING, which makes a table in memory each time.
 const ADD: &str = "
 INSERT INTO messages (sender_id, receiver_id, message, timestamp, client_id)
 VALUES (?1, ?2, ?3, ?4, ?5)
-ON CONFLICT (sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
-RETURNING id";
+ON CONFLICT (sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING";
 
 const SENT_BEFORE: &str = "
 SELECT id, timestamp
@@ -30,8 +30,7 @@ SET last_message_date = ?3,
         ORDER BY place DESC
         LIMIT 1
     )
-WHERE user_id = ?1 AND chat_partner_id = ?2
-RETURNING new_message_count";
+WHERE user_id = ?1 AND chat_partner_id = ?2";
 
 const COUNT_AS_NEW: &str = "
 UPDATE chats
@@ -45,8 +44,7 @@ SET last_message_date = ?3,
         ORDER BY place DESC
         LIMIT 1
     )
-WHERE user_id = ?1 AND chat_partner_id = ?2
-RETURNING new_message_count";
+WHERE user_id = ?1 AND chat_partner_id = ?2";
 
 // The message that opens a chat is the only new one in it: none can have been sent to a side
 // without a chat before.
@@ -57,8 +55,7 @@ INSERT INTO chats (
 VALUES (
     ?1, ?2, ?3, ?4, 1,
     coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
-)
-RETURNING new_message_count";
+)";
 
 const FIRST_NEW: &str = "
 SELECT id
@@ -194,27 +191,22 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
         return Ok(None);
     }
     let client_id = message.client_id.as_ref().map(ClientId::as_bytes);
-    let added: Option<i64> = connection
-        .prepare_cached(ADD)?
-        .query_row(
-            params![
-                sender.0,
-                receiver.0,
-                message.body.into_string(),
-                message.at.as_str(),
-                client_id
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let Some(id) = added else {
+    let added = connection.prepare_cached(ADD)?.execute(params![
+        sender.0,
+        receiver.0,
+        message.body.into_string(),
+        message.at.as_str(),
+        client_id
+    ])?;
+    if added == 0 {
         return sent_before(connection, sender, client_id).map(Some);
-    };
+    }
+    let id = connection.last_insert_rowid();
     let touch = |sql: &str, owner: UserId, partner: UserId| {
         connection
             .prepare_cached(sql)?
-            .query_row(params![owner.0, partner.0, message.at.as_str(), id], |row| row.get(0))
-            .optional()
+            .execute(params![owner.0, partner.0, message.at.as_str(), id])
+            .map(drop)
     };
     let mut added = Added {
         id: MessageId(id),
@@ -223,14 +215,16 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
         opened_chat: false,
         receiver_new_message_count: 0,
     };
-    let _senders_count: Option<i64> = touch(TOUCH_SENDERS_CHAT, sender, receiver)?;
+    touch(TOUCH_SENDERS_CHAT, sender, receiver)?;
     if sender != receiver {
-        let mut count = touch(COUNT_AS_NEW, receiver, sender)?;
-        if count.is_none() {
-            added.opened_chat = true;
-            count = touch(OPEN_RECEIVERS_CHAT, receiver, sender)?;
-        }
-        added.receiver_new_message_count = count.unwrap_or_default();
+        let receivers = read_state(connection, receiver, sender)?;
+        added.opened_chat = receivers.is_none();
+        added.receiver_new_message_count = receivers.map_or(0, |read| read.new_message_count) + 1;
+        touch(
+            if added.opened_chat { OPEN_RECEIVERS_CHAT } else { COUNT_AS_NEW },
+            receiver,
+            sender,
+        )?;
     }
     Ok(Some(added))
 }
