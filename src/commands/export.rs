@@ -21,6 +21,12 @@ pub fn flask(ours: &Path, out: &Path) -> anyhow::Result<()> {
             exported.users_with_bcrypt
         );
     }
+    if exported.users_disabled > 0 {
+        println!(
+            "users who are disabled, and whom no password lets in there: {}",
+            exported.users_disabled
+        );
+    }
     if exported.messages_out_of_order > 0 {
         println!(
             "messages with an earlier time than the one before, which the Flask chat shows sooner: {}",

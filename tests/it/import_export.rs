@@ -291,6 +291,40 @@ async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_passwo
     drop(store);
 }
 
+#[tokio::test]
+async fn an_export_lets_nobody_in_who_is_disabled() {
+    let (path, dir) = flask_database();
+    let store = open(&path);
+    let bob = store.account_named("bob").await.unwrap().unwrap();
+    assert!(store.set_disabled(bob.user.id, Some(NOW)).await.unwrap());
+    drop(store);
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(
+        said.contains("users who are disabled, and whom no password lets in there: 1"),
+        "{said}"
+    );
+    let query =
+        |name| format!("SELECT count(*) FROM users WHERE username = '{name}' AND hash = '!'");
+    let out = dir.path().join("out.db");
+    assert_eq!((number(&out, &query("bob")), number(&out, &query("ann"))), (1, 0));
+}
+
+#[test]
+fn a_database_of_an_older_version_is_exported_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../fixtures/schema-1.sql")).unwrap();
+    old.execute_batch("INSERT INTO users (username, hash) VALUES ('ann', 'scrypt:1:1:1$a$b')")
+        .unwrap();
+    drop(old);
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(said.contains("users: 1"), "{said}");
+    assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), 1);
+}
+
 #[test]
 fn an_export_has_the_tables_that_the_flask_chat_makes() {
     let (_path, dir) = flask_database();

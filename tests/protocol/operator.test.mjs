@@ -74,6 +74,7 @@ test("a link for a new password changes nothing before it is used, and then clos
   await tab.receives("message_received_from_another_chat");
   assert.equal(await setPassword(path, "something new and long"), 302);
   await tab.closed();
+  assert.match(server.log, new RegExp(`user ${ann.id} set a password by a link, from 127.0.0.1`));
   await assert.rejects(ann.connect(), { message: "not logged in" });
   await assert.rejects(logIn(server, ann.name), /401/);
   await logIn(server, ann.name, "something new and long");

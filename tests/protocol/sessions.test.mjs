@@ -38,6 +38,7 @@ test("a changed password closes the sockets of every other session and of nobody
   const benTab = await ben.connect();
   await changePassword(ann, "something new and long");
   for (const other of otherTabs) await other.closed();
+  assert.match(server.log, new RegExp(`user ${ann.id} changed the password, from 127.0.0.1`));
   await assert.rejects(elsewhere.connect(), { message: "not logged in" });
   await benTab.send(ann, "still there?");
   await tab.receives("message_received_from_another_chat");

@@ -16,6 +16,8 @@ pub struct Exported {
     pub users: u64,
     /// Users whose hash Werkzeug cannot read: the Flask chat will not let them in.
     pub users_with_bcrypt: u64,
+    /// Users whom the operator has disabled: they are given a hash that no password fits.
+    pub users_disabled: u64,
     pub chats: u64,
     pub messages: u64,
     /// Messages with a time before that of the message before: the Flask chat shows them earlier.
@@ -45,9 +47,24 @@ CREATE TABLE messages (
 );";
 
 const USERS: &str = "
-SELECT id, username, hash
+SELECT id, username, hash, disabled_at IS NOT NULL
 FROM users
 ORDER BY id";
+
+// In a file of version 1 nobody is disabled.
+const USERS_OF_VERSION_1: &str = "
+SELECT id, username, hash, 0
+FROM users
+ORDER BY id";
+
+const KNOWS_DISABLED_USERS: &str = "
+SELECT 1
+FROM pragma_table_info('users')
+WHERE name = 'disabled_at'";
+
+/// What stands for a hash where no password is to fit: the Flask chat knows no other way to shut
+/// somebody out.
+const NO_HASH: &str = "!";
 
 const ADD_USER: &str = "
 INSERT INTO users (id, username, hash)
@@ -109,10 +126,14 @@ pub fn export(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Exported, Ope
 fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite::Result<Exported> {
     let mut exported = Exported::default();
 
-    let (mut users, mut add) = (source.prepare(USERS)?, target.prepare(ADD_USER)?);
+    let of_users =
+        if source.prepare(KNOWS_DISABLED_USERS)?.exists(())? { USERS } else { USERS_OF_VERSION_1 };
+    let (mut users, mut add) = (source.prepare(of_users)?, target.prepare(ADD_USER)?);
     let mut rows = users.query(())?;
     while let Some(row) = rows.next()? {
-        let hash = row.get_ref(2)?.as_str()?;
+        let disabled: bool = row.get(3)?;
+        let hash = if disabled { NO_HASH } else { row.get_ref(2)?.as_str()? };
+        exported.users_disabled += u64::from(disabled);
         add.execute(params![row.get::<_, i64>(0)?, row.get_ref(1)?.as_str()?, hash])?;
         exported.users += 1;
         exported.users_with_bcrypt += u64::from(values::hash_kind(hash) == values::BCRYPT);
