@@ -44,8 +44,8 @@ pub trait UserStore: Send + Sync {
     /// expired by `now`; at most `limit`.
     fn users_after(&self, after: UserId, now: OffsetDateTime, limit: u32) -> Reply<Vec<Listed>>;
 
-    /// Shuts a user out from that moment on, which ends their sessions and links; with `None`, lets
-    /// them in again. False when that was so already.
+    /// Shuts a user out from that moment on or, with `None`, lets them in again; either ends their
+    /// sessions and links. False, and nothing changes, when that was so already.
     fn set_disabled(&self, id: UserId, at: Option<OffsetDateTime>) -> Reply<bool>;
 
     /// What the stored hashes begin with, up to their salt, each once and in no order: tells which

@@ -592,6 +592,8 @@ async fn a_disabled_user_has_no_sessions_and_gets_none(store: AnyStore) {
     assert_eq!(store.session_user(late.key, NOW).await.unwrap(), None);
     store.set_disabled(ann, None).await.unwrap();
     assert!(!store.account(ann).await.unwrap().unwrap().disabled);
+    assert_eq!(store.session_user(late.key, NOW).await.unwrap(), None);
+    store.add_session(late.clone()).await.unwrap();
     assert!(store.session_user(late.key, NOW).await.unwrap().is_some());
 }
 

@@ -108,13 +108,17 @@ impl UserStore for SqliteStore {
 
     fn set_disabled(&self, id: UserId, at: Option<OffsetDateTime>) -> Reply<bool> {
         self.writer.submit(move |connection| {
-            let Some(at) = at else {
-                return Ok(connection.prepare_cached(ENABLE)?.execute([id.0])? == 1);
+            let changed = match at {
+                Some(at) => {
+                    let disable = params![id.0, at.unix_timestamp()];
+                    connection.prepare_cached(DISABLE)?.execute(disable)?
+                }
+                None => connection.prepare_cached(ENABLE)?.execute([id.0])?,
             };
-            let disable = params![id.0, at.unix_timestamp()];
-            if connection.prepare_cached(DISABLE)?.execute(disable)? == 0 {
+            if changed == 0 {
                 return Ok(false);
             }
+            // Also when they are let in again: something under way may have opened one meanwhile.
             end_all_of(connection, id, None)?;
             connection.prepare_cached(links::DELETE_OF_USER)?.execute([id.0])?;
             Ok(true)
