@@ -97,7 +97,7 @@ async fn a_deployments_apology_keeps_the_status() {
     assert_eq!(page(&site, "/nowhere").await, (404, "own: there is no such page, None".into()));
     // The session ends before the password is looked at.
     let ann = site.user("ann").await;
-    let refused = ann.log_in("ann", "a wrong password").await;
+    let refused = ann.log_in("ann", "not the password").await;
     assert_eq!(refused.status(), 401);
     let text = refused.text().await.unwrap();
     assert_eq!(text, "own: invalid username and/or password, None");

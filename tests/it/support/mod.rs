@@ -1,5 +1,6 @@
 //! What the tests stand on: a fixed clock, a store in a folder of its own, a running site.
 
+pub mod log;
 pub mod site;
 
 use std::path::Path;

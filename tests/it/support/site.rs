@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Parser;
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use visavis::app::App;
@@ -17,6 +17,7 @@ use visavis::serve::serve;
 use visavis::service::{Passwords, Services};
 use visavis::store::Store;
 
+use super::log::{self, Secrets};
 use super::{StillClock, open, sqlite};
 
 pub struct Site {
@@ -24,7 +25,17 @@ pub struct Site {
     pub store: Arc<dyn Store>,
     pub clock: Arc<StillClock>,
     pub services: Services,
+    secrets: Secrets,
     _dir: Option<TempDir>,
+}
+
+impl Drop for Site {
+    /// No test ends well whose secrets stand in the log.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.secrets.check();
+        }
+    }
 }
 
 impl Site {
@@ -45,6 +56,7 @@ impl Site {
     }
 
     async fn over(store: Arc<dyn Store>, dir: Option<TempDir>, flags: &[&str]) -> Self {
+        log::listen();
         let flags = ["visavis", "--bcrypt-cost", "4"].iter().chain(flags);
         let config = Config::parse_from(flags);
         let still = StillClock::new();
@@ -55,20 +67,24 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
         tokio::spawn(serve(listener, app.router, config.max_connections, close, stop));
-        Self { address, store, clock: still, services: app.services, _dir: dir }
+        let secrets = Secrets::default();
+        Self { address, store, clock: still, services: app.services, secrets, _dir: dir }
     }
 
     /// Somebody's browser: keeps cookies, does not follow redirects.
     pub fn browser(&self) -> Browser {
-        let client = Client::builder().cookie_store(true).redirect(Policy::none()).build().unwrap();
-        Browser { client, root: format!("http://{}", self.address) }
+        self.browser_of(Client::builder())
+    }
+
+    fn browser_of(&self, client: ClientBuilder) -> Browser {
+        let client = client.cookie_store(true).redirect(Policy::none()).build().unwrap();
+        let (root, secrets) = (format!("http://{}", self.address), self.secrets.clone());
+        Browser { client, root, secrets }
     }
 
     /// A browser that calls itself so, of a user who is logged in with it.
     pub async fn another(&self, user_agent: &str, name: &str) -> Browser {
-        let client = Client::builder().cookie_store(true).redirect(Policy::none());
-        let client = client.user_agent(user_agent).build().unwrap();
-        let browser = Browser { client, root: format!("http://{}", self.address) };
+        let browser = self.browser_of(Client::builder().user_agent(user_agent));
         assert_eq!(browser.log_in(name, &format!("password of {name}")).await.status(), 302);
         browser
     }
@@ -87,32 +103,45 @@ impl Site {
 pub struct Browser {
     client: Client,
     root: String,
+    secrets: Secrets,
 }
 
 impl Browser {
     pub async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.root)).send().await.unwrap()
+        self.secrets.add_link(path);
+        self.send(self.client.get(format!("{}{path}", self.root))).await
     }
 
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
-        self.client.post(format!("{}{path}", self.root)).form(form).send().await.unwrap()
+        self.secrets.add_form(path, form);
+        self.send(self.client.post(format!("{}{path}", self.root)).form(form)).await
     }
 
-    pub async fn post_json(&self, path: &str, body: &'static str) -> Response {
+    pub async fn post_json(&self, path: &str, body: impl Into<String>) -> Response {
         let request = self.client.post(format!("{}{path}", self.root));
-        request.header("content-type", "application/json").body(body).send().await.unwrap()
+        self.send(request.header("content-type", "application/json").body(body.into())).await
     }
 
     /// A request as a browser sends it for a page of `site`: its `Sec-Fetch-Site` and `Origin`.
     pub async fn asked_by(&self, site: &str, origin: &str, method: Method, path: &str) -> Response {
         let request = self.client.request(method, format!("{}{path}", self.root));
-        request.header("sec-fetch-site", site).header("origin", origin).send().await.unwrap()
+        self.send(request.header("sec-fetch-site", site).header("origin", origin)).await
     }
 
     /// A form that a page of `origin` posts, in a browser that tells no more than that.
     pub async fn form_from(&self, origin: String, path: &str, form: &[(&str, &str)]) -> Response {
+        self.secrets.add_form(path, form);
         let request = self.client.post(format!("{}{path}", self.root));
-        request.header("origin", origin).form(form).send().await.unwrap()
+        self.send(request.header("origin", origin).form(form)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Response {
+        let response = request.send().await.unwrap();
+        for cookie in response.headers().get_all("set-cookie") {
+            let value = cookie.to_str().unwrap().split(['=', ';']).nth(1);
+            self.secrets.add(value.unwrap());
+        }
+        response
     }
 
     pub async fn log_in(&self, name: &str, password: &str) -> Response {
