@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
 use toml::{Table, Value};
 
@@ -25,15 +25,44 @@ pub fn load(arguments: &[OsString]) -> Result<Config, Error> {
             let sentence = format!("{}: {reason}", path.display());
             Config::command().error(ErrorKind::InvalidValue, sentence)
         };
-        let table: Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| refuse(error.to_string().trim_end().to_owned()))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            refuse(format!("line {line}: {}", error.message().replace('\n', ", ")))
+        })?;
         for (key, value) in table {
             command = with_default(command, &key, &value).map_err(refuse)?;
         }
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
     Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// What is wrong with the settings, in one line that names the variable beside the flag. `None` for
+/// what is no complaint but a page of help.
+#[must_use]
+pub fn complaint(error: &Error) -> Option<String> {
+    let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    (error.use_stderr() && !is_help).then(|| one_line(error))
+}
+
+fn one_line(error: &Error) -> String {
+    let said = error.to_string();
+    let lines = said.lines().map(str::trim);
+    let lines =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let line = lines.join(" ").trim_start_matches("error: ").to_owned();
+    let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else {
+        return line;
+    };
+    let flag = named.split(' ').next().and_then(|flag| flag.strip_prefix("--"));
+    let command = Config::command();
+    let argument = command.get_arguments().find(|known| flag.is_some() && known.get_long() == flag);
+    match argument.and_then(clap::Arg::get_env).and_then(std::ffi::OsStr::to_str) {
+        Some(variable) => line.replacen(named, &format!("{named}, {variable}"), 1),
+        None => line,
+    }
 }
 
 /// The file's path and text; `None` when none is named and the usual one does not exist.
@@ -70,11 +99,7 @@ fn with_default(command: Command, key: &str, value: &Value) -> Result<Command, S
     let alone = command.clone().ignore_errors(false).subcommand_required(false);
     if !is_switch {
         let given = ["visavis".to_owned(), format!("--{key}={text}")];
-        alone.try_get_matches_from(given).map_err(|error| {
-            let said = error.to_string();
-            let said = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            said.to_owned()
-        })?;
+        alone.try_get_matches_from(given).map_err(|error| one_line(&error))?;
     }
     Ok(command.mut_arg(id, |argument| argument.default_value(text)))
 }

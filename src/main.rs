@@ -25,12 +25,21 @@ use visavis::store::sqlite::SqliteStore;
 
 use self::commands::progress::Display;
 
+/// The exit code for a setting that cannot be taken.
+const WRONG_SETTING: u8 = 2;
 /// The signal of a write beyond the limit on file sizes, on Linux.
 const SIGXFSZ: i32 = 25;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let config = config_file::load(&arguments).unwrap_or_else(|error| error.exit());
+    let config = match config_file::load(&arguments) {
+        Ok(config) => config,
+        Err(error) => {
+            let Some(line) = config_file::complaint(&error) else { error.exit() };
+            eprintln!("visavis: {line}");
+            return ExitCode::from(WRONG_SETTING);
+        }
+    };
     let outcome = match &config.command {
         Some(Command::Health) => commands::health::check(config.listen),
         Some(Command::Check) if commands::check::run(&config) => Ok(()),
@@ -73,13 +82,9 @@ fn run(config: &Config) -> anyhow::Result<()> {
         SqliteStore::open_watched(&config.database, &mut |progress| display.show(progress))?;
     drop(display);
     if let Some(converted) = store.converted() {
-        let report = &converted.report;
         tracing::info!(
-            "converted the Flask chat's database: {} users, {} chats ({} of them were missing), {} messages; the file as it was is {}",
-            report.users,
-            report.chats + report.chats_added,
-            report.chats_added,
-            report.messages,
+            "converted the Flask chat's database: {}; the file as it was is {}",
+            commands::import::summary(&converted.report),
             converted.backup.display()
         );
     }

@@ -12,6 +12,12 @@ pub fn import(flask: &Path, new: &Path) -> anyhow::Result<()> {
     let mut display = Display::new();
     let report = sqlite::import(flask, new, &mut |progress| display.show(progress))?;
     drop(display);
+    tracing::info!(
+        "imported the Flask chat's database {}: {} into {}",
+        flask.display(),
+        summary(&report),
+        new.display()
+    );
     println!("{} was made from {}, which stays as it is", new.display(), flask.display());
     describe(&report);
     Ok(())
@@ -39,6 +45,13 @@ pub fn check(flask: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// What was taken, for a line of the log.
+pub fn summary(report: &Report) -> String {
+    let (all, missing) = (report.chats + report.chats_added, report.chats_added);
+    let Report { users, messages, .. } = report;
+    format!("{users} users, {all} chats ({missing} of them were missing), {messages} messages")
 }
 
 fn describe(report: &Report) {
