@@ -2,6 +2,7 @@
 //! is what `--help` says.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ pub struct Config {
         global = true,
         env = "VISAVIS_MAX_CONNECTIONS",
         default_value_t = 16_384,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = within(1..=1_000_000, 16_384)
     )]
     pub max_connections: usize,
 
@@ -101,7 +103,8 @@ pub struct Config {
           value_delimiter = ',', value_parser = parse_network)]
     pub trusted_proxy: Vec<IpNet>,
 
-    /// Whether the limits below hold; over one, nothing is done, and it is said when to come back
+    /// Whether the limits on how often something is done and on sockets, which follow, hold; over one,
+    /// nothing is done, and it is said when to come back. Off, the sizes at the end hold all the same
     #[arg(
         long,
         global = true,
@@ -141,6 +144,41 @@ pub struct Config {
           value_parser = parse_rate)]
     pub limit_connects: Rate,
 
+    /// How many sockets may begin from one address, logged in or not; polls are not counted
+    #[arg(long, global = true, env = "VISAVIS_LIMIT_HANDSHAKES", default_value = "1200/m", value_name = "NUMBER/UNIT",
+          value_parser = parse_rate)]
+    pub limit_handshakes: Rate,
+
+    /// How many sockets one person may have at a time
+    #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_USER", default_value_t = 64, value_name = "NUMBER",
+          value_parser = within(1..=1_000_000, 64))]
+    pub max_sockets_per_user: usize,
+
+    /// How many sockets one address may have at a time, logged in or not
+    #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_ADDRESS", default_value_t = 1024, value_name = "NUMBER",
+          value_parser = within(1..=1_000_000, 1024))]
+    pub max_sockets_per_address: usize,
+
+    /// How many bytes a form or a search may have
+    #[arg(long, global = true, env = "VISAVIS_MAX_BODY_BYTES", default_value_t = 65_536, value_name = "BYTES",
+          value_parser = within(1000..=1_000_000_000, 65_536))]
+    pub max_body_bytes: usize,
+
+    /// How many bytes a packet of a socket may have; at the least what the longest message may take
+    #[arg(long, global = true, env = "VISAVIS_MAX_PACKET_BYTES", default_value_t = 1_000_000, value_name = "BYTES",
+          value_parser = within(PACKET_BYTES_MIN..=1_000_000_000, 1_000_000))]
+    pub max_packet_bytes: usize,
+
+    /// How many characters a message may have
+    #[arg(long, global = true, env = "VISAVIS_MAX_MESSAGE_CHARS", default_value_t = MESSAGE_CHARS_MAX, value_name = "NUMBER",
+          value_parser = within(1..=MESSAGE_CHARS_MAX, 2000))]
+    pub max_message_chars: usize,
+
+    /// How deep the JSON of a search or an event may be nested
+    #[arg(long, global = true, env = "VISAVIS_MAX_JSON_DEPTH", default_value_t = 32, value_name = "NUMBER",
+          value_parser = within(1..=100, 32))]
+    pub max_json_depth: usize,
+
     /// The cost of a password hash; each step doubles the time that a guess takes
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
           value_parser = clap::value_parser!(u32).range(4..=31))]
@@ -162,7 +200,18 @@ impl Config {
         self.registration == Registration::Open
     }
 
-    /// Whether there are limits on how often somebody may do something.
+    /// How large may be what people send.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            body_bytes: self.max_body_bytes,
+            packet_bytes: self.max_packet_bytes,
+            message_chars: self.max_message_chars,
+            json_depth: self.max_json_depth,
+        }
+    }
+
+    /// Whether there are limits on how often somebody may do something, and on sockets.
     #[must_use]
     pub fn has_rate_limits(&self) -> bool {
         self.rate_limits == Switch::On
@@ -203,12 +252,40 @@ pub enum Switch {
     Off,
 }
 
+/// How large may be what people send: the most of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    pub body_bytes: usize,
+    pub packet_bytes: usize,
+    pub message_chars: usize,
+    pub json_depth: usize,
+}
+
+/// The length of messages for which an answer of a hundred of them, and what is owed to a socket, is
+/// measured: it may be made less.
+const MESSAGE_CHARS_MAX: usize = 10_000;
+/// Twelve bytes a character, however it is escaped, and what stands around it. A packet that is too
+/// large costs the connection, so a message that may be sent must fit.
+const PACKET_BYTES_MIN: usize = 12 * MESSAGE_CHARS_MAX + 1000;
+
 /// So many in a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// At least 1.
     pub count: u32,
     pub per: Duration,
+}
+
+/// Takes a number of that range.
+fn within(
+    range: RangeInclusive<usize>,
+    example: usize,
+) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("give a number from {least} to {most}, as in {example}"))
+    }
 }
 
 /// A rate such as `60/m`.

@@ -12,5 +12,6 @@ pub mod realtime; // socket events
 pub mod service; // what people can do
 pub mod store; // what is kept, and where
 pub mod domain; // what things are
+pub mod json_depth; // how deep what somebody sent is nested
 pub mod meter; // how much has been written to a peer
 pub mod clock; // what time it is

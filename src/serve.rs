@@ -41,15 +41,23 @@ pub async fn serve(
     // Every connection holds a receiver, so the sender knows when the last one has ended.
     let (stopping, connections) = watch::channel(());
     let mut stop = pin!(stop);
+    let mut is_full = false;
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 // Refused at once: a connection that waits would time out, and tell nobody why.
-                Ok(_) if stopping.receiver_count() > connections_max => {
-                    tracing::warn!("refused a connection: {connections_max} are being served (--max-connections)");
+                Ok((_, peer)) if stopping.receiver_count() > connections_max => {
+                    // Said once, however many come until one is served again.
+                    if !is_full {
+                        tracing::warn!(address = %peer.ip(), "refused a connection from {}: {connections_max} are being served (--max-connections)", peer.ip());
+                    }
+                    is_full = true;
                 }
-                Ok((stream, peer)) => answer(stream, peer, &router, connections.clone()),
+                Ok((stream, peer)) => {
+                    is_full = false;
+                    answer(stream, peer, &router, connections.clone());
+                }
                 Err(error) => pause_after(&error).await,
             },
         }

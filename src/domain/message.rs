@@ -41,13 +41,11 @@ impl Message {
 pub struct Body(String);
 
 impl Body {
-    pub const CHARS_MAX: usize = 10_000;
-
-    /// Takes `text` as it is when it says something and has at most 10 000 characters.
+    /// Takes `text` as it is when it says something and has at most `chars_max` characters.
     ///
     /// # Errors
     /// `Invalid` for a blank text (white space only), one with a NUL, or one that is too long.
-    pub fn parse(text: String) -> Result<Self, Error> {
+    pub fn parse(text: String, chars_max: usize) -> Result<Self, Error> {
         if text.trim().is_empty() {
             return Err(Error::Invalid("the message is empty".into()));
         }
@@ -56,12 +54,11 @@ impl Body {
             return Err(Error::Invalid(sentence.into()));
         }
         // Bytes are never fewer than characters, so short texts need no counting.
-        if text.len() > Self::CHARS_MAX {
+        if text.len() > chars_max {
             let chars = text.chars().count();
-            if chars > Self::CHARS_MAX {
+            if chars > chars_max {
                 return Err(Error::Invalid(format!(
-                    "the message is longer than {} characters (it has {chars})",
-                    Self::CHARS_MAX
+                    "the message is longer than {chars_max} characters (it has {chars})"
                 )));
             }
         }
@@ -145,16 +142,16 @@ mod tests {
 
     #[test]
     fn a_body_is_kept_as_it_is_and_must_say_something() {
-        let body = Body::parse(" two\nlines ".into()).unwrap();
+        let body = Body::parse(" two\nlines ".into(), 11).unwrap();
         assert_eq!(body.into_string(), " two\nlines ");
-        assert!(Body::parse(" \n\t\u{2003}".into()).is_err());
-        assert!(Body::parse("a\0b".into()).is_err());
+        assert!(Body::parse(" \n\t\u{2003}".into(), 100).is_err());
+        assert!(Body::parse("a\0b".into(), 100).is_err());
     }
 
     #[test]
     fn the_length_of_a_body_is_counted_in_characters() {
-        assert!(Body::parse("☃".repeat(10_000)).is_ok());
-        let error = Body::parse("☃".repeat(10_001)).unwrap_err().to_string();
-        assert_eq!(error, "the message is longer than 10000 characters (it has 10001)");
+        assert!(Body::parse("☃".repeat(10), 10).is_ok());
+        let error = Body::parse("☃".repeat(11), 10).unwrap_err().to_string();
+        assert_eq!(error, "the message is longer than 10 characters (it has 11)");
     }
 }

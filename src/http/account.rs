@@ -83,7 +83,7 @@ pub async fn change_password(
     // Whoever sits at somebody else's screen guesses no faster here than at the login.
     let limits = &site.services.limits;
     limits.login(address)?;
-    tokio::time::sleep(limits.slowed(&user.username)).await;
+    tokio::time::sleep(limits.slowed(&user.username, address)).await;
     let PasswordForm { current: old, password, confirmation } = typed;
     let change = PasswordChange { current: old, password, confirmation };
     let changed = site.services.accounts.change_password(user.id, current, change).await;

@@ -1,5 +1,7 @@
 //! Registering, logging in and out.
 
+use std::net::IpAddr;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
@@ -85,13 +87,14 @@ async fn may_register(site: &Site, invite: &str) -> Result<(), Refusal> {
 
 pub async fn login_page(
     State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
     visit: Visit,
     headers: HeaderMap,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
     // Another site's page must not end the session by showing this one in a frame.
     if !is_foreign(&headers) {
-        end_session(&site, &mut auth).await?;
+        end_session(&site, &mut auth, address).await?;
     }
     Ok(site.views.page("login.html", &visit.without_session(), json!({})))
 }
@@ -103,16 +106,15 @@ pub async fn log_in(
     mut auth: AuthSession,
     Form(typed): Form<LoginForm>,
 ) -> Result<Response, Refusal> {
-    end_session(&site, &mut auth).await?;
+    end_session(&site, &mut auth, address).await?;
     let limits = &site.services.limits;
     limits.login(address)?;
     let LoginForm { username, password } = typed;
-    tokio::time::sleep(limits.slowed(&username)).await;
+    tokio::time::sleep(limits.slowed(&username, address)).await;
     let name = username.clone();
-    let member = auth.authenticate(Login { username, password }).await;
+    let member = auth.authenticate(Login { username, password, from: address }).await;
     if let Err(axum_login::Error::Backend(Error::Unauthenticated(_))) = &member {
         limits.failed(&name);
-        tracing::info!(%address, "a login from {address} failed");
     }
     let member = member?;
     if let Some(member) = member {
@@ -126,7 +128,7 @@ pub async fn log_in(
         // password was checked; this one has come after that.
         let now = site.services.accounts.account(id).await.map_err(Error::from)?;
         if now != Some(member.0) {
-            end_session(&site, &mut auth).await?;
+            end_session(&site, &mut auth, address).await?;
             return Err(Error::Unauthenticated("invalid username and/or password").into());
         }
         tracing::info!(user.id = %id, %address, "user {id} logged in from {address}");
@@ -136,24 +138,25 @@ pub async fn log_in(
 
 pub async fn log_out(
     State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
     headers: HeaderMap,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
     if is_foreign(&headers) {
         return Ok(redirect("/"));
     }
-    end_session(&site, &mut auth).await?;
+    end_session(&site, &mut auth, address).await?;
     Ok(redirect("/login"))
 }
 
 /// Forgets the visitor's session, and closes its sockets once it is forgotten.
-async fn end_session(site: &Site, auth: &mut AuthSession) -> Result<(), Refusal> {
+async fn end_session(site: &Site, auth: &mut AuthSession, from: IpAddr) -> Result<(), Refusal> {
     let Some(session) = auth.session.id() else {
         return Ok(());
     };
     if let Some(member) = auth.logout().await? {
         let id = member.0.user.id;
-        tracing::info!(user.id = %id, "user {id} logged out");
+        tracing::info!(user.id = %id, address = %from, "user {id} logged out, from {from}");
         site.live.session_ended(id, session::key(session));
     }
     Ok(())

@@ -43,6 +43,8 @@ struct Page {
     more_chats: String,
     /// How many chats to show next, where more can be shown.
     show_next: Option<u32>,
+    /// How long a message may be, in characters.
+    message_chars_max: usize,
 }
 
 /// How many more chats a page shows than the one before.
@@ -79,7 +81,9 @@ pub async fn list(
     let can_show_more = !more_chats.is_empty() && shown < CHATS_MAX;
     let show_next = can_show_more.then(|| shown + SHOWN_MORE);
     let chats = chats.into_iter().map(Row::from).collect();
-    Ok(site.views.page("chats.html", &visit, Page { chats, more_chats, show_next }))
+    let message_chars_max = site.services.limits.sizes.message_chars;
+    let page = Page { chats, more_chats, show_next, message_chars_max };
+    Ok(site.views.page("chats.html", &visit, page))
 }
 
 pub async fn add(

@@ -42,6 +42,11 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, sentence)
     }
 
+    pub fn too_large() -> Self {
+        let sentence = "this is more than the server takes at once; make it shorter";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, sentence)
+    }
+
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this page cannot be used that way")
     }

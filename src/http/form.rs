@@ -2,8 +2,11 @@
 //! that comes back then names the field that is missing.
 
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
+
+use super::error::Refusal;
 
 pub struct Form<T>(pub T);
 
@@ -14,7 +17,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Form<T> {
         use axum::extract::rejection::FormRejection;
         match axum::Form::<T>::from_request(request, state).await {
             Ok(axum::Form(form)) => Ok(Self(form)),
-            Err(FormRejection::BytesRejection(rejection)) => Err(rejection.into_response()),
+            Err(FormRejection::BytesRejection(rejection)) => Err(match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large().into_response(),
+                _ => rejection.into_response(),
+            }),
             Err(_) => Ok(Self(T::default())),
         }
     }

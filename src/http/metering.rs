@@ -8,8 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use form_urlencoded::parse;
 
+use super::handshake::field;
 use crate::meter::{Meter, Written};
 
 /// A handshake is answered with an id and some numbers.
@@ -53,13 +53,8 @@ pub async fn follow(
         return next.run(request).await;
     };
     let query = request.uri().query().unwrap_or_default();
-    let field = |name: &str| {
-        parse(query.as_bytes())
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.into_owned())
-    };
-    let over_web_socket = field("transport").is_some_and(|transport| transport == "websocket");
-    let Some(socket) = field("sid") else {
+    let over_web_socket = field(query, "transport") == Some("websocket");
+    let Some(socket) = field(query, "sid").map(str::to_owned) else {
         let meter = Arc::new(Meter::default());
         request.extensions_mut().insert(Arc::clone(&meter));
         if over_web_socket {

@@ -8,6 +8,7 @@ mod chats;
 mod client;
 mod error;
 mod form;
+mod handshake;
 mod jinja;
 mod metering;
 mod origin;
@@ -53,8 +54,6 @@ const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// How long a client may take to hand over packets by long-polling.
 const PACKETS_MAX: Duration = Duration::from_secs(10);
-/// The largest form or search, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What our own pages may do: load what comes from this server, and nothing else. `'self'` covers
 /// the WebSocket of the page's own host.
@@ -166,7 +165,7 @@ fn pages(site: &Site) -> Router<Site> {
         .layer(origin::only_own_forms(site.public_url.as_ref()))
         .layer(from_fn_with_state(site.clone(), error::apologize))
         .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(site.services.limits.sizes.body_bytes))
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
 }
@@ -177,6 +176,7 @@ fn checked(site: &Site, sockets: Router) -> Router<Site> {
     sockets
         .layer(from_fn(session::read_handshake))
         .layer(from_fn_with_state(Arc::<Meters>::default(), metering::follow))
+        .layer(from_fn_with_state(site.clone(), handshake::admit))
         .layer(from_fn(hand_over_in_time))
         .layer(from_fn_with_state(site.clone(), origin::same_origin))
         .with_state(())

@@ -1,17 +1,20 @@
 //! The home page, and finding people.
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Site;
+use super::client::ClientAddress;
 use super::error::Refusal;
 use super::session::SignedIn;
 use super::view::Visit;
 use crate::domain::Error;
+use crate::json_depth::is_deeper_than;
 
 #[derive(Deserialize)]
 pub struct Search {
@@ -30,15 +33,36 @@ pub async fn find_page(State(site): State<Site>, _: SignedIn, visit: Visit) -> R
 pub async fn find(
     State(site): State<Site>,
     SignedIn(user): SignedIn,
-    search: Result<Json<Search>, JsonRejection>,
+    ClientAddress(address): ClientAddress,
+    request: Request,
 ) -> Response {
-    let found = match search {
-        Ok(_) if let Err(over) = site.services.limits.search(user.id) => Err(over),
-        Ok(Json(search)) => site.services.accounts.find(&search.username).await,
-        Err(_) => Err(Error::Invalid("send JSON, as in {\"username\": \"an\"}".into())),
+    let Search { username } = match search(&site, request).await {
+        Ok(search) => search,
+        Err(refusal) => return refusal.into_json(),
+    };
+    let found = match site.services.limits.search(user.id, address) {
+        Ok(()) => site.services.accounts.find(&username).await,
+        Err(over) => Err(over),
     };
     match found {
         Ok(users) => Json(users).into_response(),
         Err(error) => Refusal::from(error).into_json(),
     }
+}
+
+async fn search(site: &Site, request: Request) -> Result<Search, Refusal> {
+    let wrong = || Error::Invalid("send JSON, as in {\"username\": \"an\"}".into());
+    let (parts, body) = request.into_parts();
+    let whole = Request::from_parts(parts.clone(), body);
+    let bytes =
+        Bytes::from_request(whole, site).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large(),
+            _ => wrong().into(),
+        })?;
+    if is_deeper_than(site.services.limits.sizes.json_depth, &bytes) {
+        return Err(wrong().into());
+    }
+    let whole = Request::from_parts(parts, Body::from(bytes));
+    let Json(search) = Json::from_request(whole, site).await.map_err(|_| wrong())?;
+    Ok(search)
 }

@@ -8,7 +8,7 @@ use super::payload::{FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sen
 use super::presence::Seat;
 use super::reply::refuse;
 use super::view::{Delivery, Showing, Shown};
-use super::{Realtime, events};
+use super::{Realtime, address, events};
 use crate::domain::Error;
 use crate::service::SendMessage;
 
@@ -28,7 +28,7 @@ pub fn message_sent(
         Ok(payload) => payload,
         Err(error) => return refuse(seat, ack, &error),
     };
-    if let Err(error) = realtime.services.limits.message(seat.user.id) {
+    if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
         return refuse(seat, ack, &error);
     }
     let text = payload.message.clone();

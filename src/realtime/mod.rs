@@ -11,6 +11,7 @@ mod presence;
 mod reply;
 mod view;
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -28,17 +29,13 @@ use self::order::Order;
 use self::payload::Object;
 use self::presence::{Presence, Seat};
 use crate::domain::{Error, SessionKey, User, UserId};
+use crate::json_depth::is_deeper_than;
 use crate::meter::Meter;
-use crate::service::{Live, Services};
+use crate::service::{Live, Place, Services};
 
-/// The largest packet that is taken, in bytes: what the original took. A message of 10 000
-/// characters is at most 120 kB, however it is escaped.
-const PACKET_BYTES_MAX: usize = 1_000_000;
 /// How many packets may wait for a socket before it counts as not keeping up: a client that sends
 /// hundreds of messages at once is owed as many acknowledgements.
 const OUTGOING_PACKETS_MAX: usize = 2048;
-/// How many sockets one user may have: a generous number of tabs and devices.
-const SOCKETS_A_USER_MAX: usize = 64;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -56,6 +53,7 @@ impl Realtime {
     /// by which pages reach them. Must run inside a tokio runtime.
     #[must_use]
     pub fn start(services: Services) -> (SocketIoLayer, SocketIo, Arc<Self>) {
+        let packet_bytes = services.limits.sizes.packet_bytes;
         let realtime = Arc::new(Self {
             services,
             presence: Presence::default(),
@@ -63,9 +61,9 @@ impl Realtime {
             joins: AtomicU64::new(0),
         });
         let (layer, io) = SocketIo::builder()
-            .max_payload(PACKET_BYTES_MAX as u64)
-            .ws_max_message_size(PACKET_BYTES_MAX)
-            .ws_max_frame_size(PACKET_BYTES_MAX)
+            .max_payload(packet_bytes as u64)
+            .ws_max_message_size(packet_bytes)
+            .ws_max_frame_size(packet_bytes)
             .max_buffer_size(OUTGOING_PACKETS_MAX)
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
@@ -97,12 +95,11 @@ impl Realtime {
             Refused::Unavailable
         })?;
         let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);
-        if self.presence.of(user.id).len() >= SOCKETS_A_USER_MAX {
-            let id = user.id;
-            tracing::warn!(user.id = %id, "user {id} has {SOCKETS_A_USER_MAX} sockets; refused one more");
+        let (limits, from) = (&self.services.limits, address(&socket));
+        if !limits.has_room(user.id, self.presence.of(user.id).len(), from) {
             return Err(Refused::TooMany);
         }
-        if self.services.limits.connect(user.id).is_err() {
+        if limits.connect(user.id, from).is_err() {
             return Err(Refused::TooOften);
         }
         let backlog = Backlog::new(meter, self.presence.answers(user.id));
@@ -197,6 +194,12 @@ impl Live for Realtime {
     }
 }
 
+/// Where a socket comes from, as far as it is known: limits want to know it.
+fn address(socket: &SocketRef) -> IpAddr {
+    let place = socket.req_parts().extensions.get::<Arc<Place>>();
+    place.map_or(Ipv4Addr::UNSPECIFIED.into(), |place| place.address)
+}
+
 fn close(socket: SocketRef) {
     if let Err(error) = socket.disconnect() {
         tracing::debug!(%error, "a socket was not closed: {error}");
@@ -227,14 +230,22 @@ struct AtOnce<T> {
 
 impl<T: DeserializeOwned + Send + Sync + 'static> MessageHandler<LocalAdapter, T> for AtOnce<T> {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
-        let Ok(TryData(payload)) =
-            TryData::<Object<T>>::from_message_parts(&socket, &mut value, &ack_id);
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
         // A socket that is closing has lost its seat already.
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        let payload = payload
-            .map(|Object(payload)| payload)
-            .map_err(|error| Error::Invalid(format!("malformed payload: {error}")));
+        let depth_max = self.realtime.services.limits.sizes.json_depth;
+        // The payload stands in the array of the event.
+        let payload =
+            if value.as_str().is_some_and(|text| is_deeper_than(depth_max + 1, text.as_bytes())) {
+                let sentence = format!("malformed payload: it is nested deeper than {depth_max}");
+                Err(Error::Invalid(sentence))
+            } else {
+                let Ok(TryData(payload)) =
+                    TryData::<Object<T>>::from_message_parts(&socket, &mut value, &ack_id);
+                payload
+                    .map(|Object(payload)| payload)
+                    .map_err(|error| Error::Invalid(format!("malformed payload: {error}")))
+            };
         (self.handle)(&self.realtime, &seat, payload, ack);
     }
 }

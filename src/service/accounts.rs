@@ -1,6 +1,7 @@
 //! Registering, logging in, changing the password, finding people.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::passwords::{Passwords, Verdict};
@@ -24,6 +25,8 @@ pub struct Registration {
 pub struct Login {
     pub username: String,
     pub password: String,
+    /// For the log.
+    pub from: IpAddr,
 }
 
 /// What somebody typed to change their password.
@@ -92,11 +95,16 @@ impl Accounts {
             (Some(account), Verdict::Right) => Ok(account),
             (Some(account), Verdict::RightRehashed(hash)) => self.rehash(account, hash).await,
             (Some(account), Verdict::Wrong) => {
-                let id = account.user.id;
-                tracing::info!(user.id = %id, "wrong password for user {id}");
+                let (id, from) = (account.user.id, typed.from);
+                let why = if account.disabled { "is disabled" } else { "typed a wrong password" };
+                tracing::info!(user.id = %id, address = %from, "a login from {from} failed: user {id} {why}");
                 Err(refused)
             }
-            (None, _) => Err(refused),
+            (None, _) => {
+                let from = typed.from;
+                tracing::info!(address = %from, "a login from {from} failed: nobody has that name");
+                Err(refused)
+            }
         }
     }
 

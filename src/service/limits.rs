@@ -1,231 +1,208 @@
-//! How often somebody may do something. Over a limit nothing is done, and the refusal says when to
-//! come back.
+//! How often somebody may do something, how many sockets they may have, and how large what they send
+//! may be. Over a limit nothing is done, and the refusal says when to come back.
 
-use std::collections::HashMap;
+use std::fmt::Display;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
+use super::bucket::Bucket;
+use super::places::{Place, Places};
 use crate::clock::Clock;
-use crate::config::{Config, Rate};
+use crate::config::{Config, Rate, Sizes};
 use crate::domain::{Error, UserId};
 
-/// A limit forgets who has been quiet when it knows so many.
-const KNOWN_MAX: usize = 10_000;
 /// How long a login waits whose account has had too many wrong passwords: whoever guesses from many
 /// addresses is slowed, and the owner is not locked out.
 const SLOWED: Duration = Duration::from_secs(2);
+/// When an address that has all its sockets may ask again: those that nobody uses have gone then.
+const FULL: Duration = Duration::from_secs(10);
+/// However often somebody is refused the same thing, the log tells it once in this time.
+const TOLD: Rate = Rate { count: 1, per: Duration::from_mins(1) };
 
-/// Every limit; none where limits are off.
+/// Every limit. Those on how often and how many are off where the operator says so.
 #[derive(Clone)]
-pub struct Limits(Option<Arc<Each>>);
+pub struct Limits {
+    pub sizes: Sizes,
+    rates: Option<Arc<Rates>>,
+}
 
-struct Each {
+struct Rates {
     clock: Arc<dyn Clock>,
-    logins: Limit<IpAddr>,
-    failures: Limit<String>,
-    registrations: Limit<IpAddr>,
-    searches: Limit<UserId>,
-    messages: Limit<UserId>,
-    connects: Limit<UserId>,
+    logins: Bucket<IpAddr>,
+    /// By a digest of the name, which may be any text.
+    failures: Bucket<[u8; 32]>,
+    registrations: Bucket<IpAddr>,
+    searches: Bucket<UserId>,
+    messages: Bucket<UserId>,
+    connects: Bucket<UserId>,
+    handshakes: Bucket<IpAddr>,
+    sockets_of_address: Arc<Places>,
+    sockets_of_user_max: usize,
+    /// Which refusals the log has told.
+    told: Bucket<(&'static str, String)>,
 }
 
 impl Limits {
     pub fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
-        Self(config.has_rate_limits().then(|| {
-            Arc::new(Each {
-                clock: Arc::clone(clock),
-                logins: Limit::new(config.limit_logins),
-                failures: Limit::new(config.limit_failures),
-                registrations: Limit::new(config.limit_registrations),
-                searches: Limit::new(config.limit_searches),
-                messages: Limit::new(config.limit_messages),
-                connects: Limit::new(config.limit_connects),
-            })
-        }))
-    }
-
-    #[must_use]
-    pub fn off() -> Self {
-        Self(None)
+        let rates = || Rates {
+            clock: Arc::clone(clock),
+            logins: Bucket::new(config.limit_logins),
+            failures: Bucket::new(config.limit_failures),
+            registrations: Bucket::new(config.limit_registrations),
+            searches: Bucket::new(config.limit_searches),
+            messages: Bucket::new(config.limit_messages),
+            connects: Bucket::new(config.limit_connects),
+            handshakes: Bucket::new(config.limit_handshakes),
+            sockets_of_address: Places::new(config.max_sockets_per_address),
+            sockets_of_user_max: config.max_sockets_per_user,
+            told: Bucket::new(TOLD),
+        };
+        let rates = config.has_rate_limits().then(|| Arc::new(rates()));
+        Self { sizes: config.sizes(), rates }
     }
 
     /// # Errors
     /// `TooOften`, as for the others.
     pub fn login(&self, from: IpAddr) -> Result<(), Error> {
-        self.take(|each| &each.logins, network(from), "logins from", from)
+        self.take_of_address(|rates| &rates.logins, "logins", from)
     }
 
     pub fn registration(&self, from: IpAddr) -> Result<(), Error> {
-        self.take(|each| &each.registrations, network(from), "registrations from", from)
+        self.take_of_address(|rates| &rates.registrations, "registrations", from)
     }
 
-    pub fn search(&self, user: UserId) -> Result<(), Error> {
-        self.take(|each| &each.searches, user, "searches of user", user)
+    pub fn search(&self, user: UserId, from: IpAddr) -> Result<(), Error> {
+        self.take_of_user(|rates| &rates.searches, "searches", user, || from)
     }
 
-    pub fn message(&self, user: UserId) -> Result<(), Error> {
-        self.take(|each| &each.messages, user, "messages of user", user)
+    /// `from` is asked for only when there is something to tell of.
+    pub fn message(&self, user: UserId, from: impl FnOnce() -> IpAddr) -> Result<(), Error> {
+        self.take_of_user(|rates| &rates.messages, "messages", user, from)
     }
 
-    pub fn connect(&self, user: UserId) -> Result<(), Error> {
-        self.take(|each| &each.connects, user, "connects of user", user)
+    pub fn connect(&self, user: UserId, from: IpAddr) -> Result<(), Error> {
+        self.take_of_user(|rates| &rates.connects, "connects", user, || from)
+    }
+
+    /// The place of a socket that begins; none where limits are off. Later requests of the same
+    /// socket, which are many where it polls, are not counted.
+    pub fn handshake(&self, from: IpAddr) -> Result<Option<Place>, Error> {
+        self.take_of_address(|rates| &rates.handshakes, "handshakes", from)?;
+        let Some(rates) = &self.rates else { return Ok(None) };
+        let place = rates.sockets_of_address.take(from);
+        place.map(Some).ok_or_else(|| {
+            if rates.is_news("sockets of", network(from)) {
+                tracing::warn!(address = %from, "too many sockets from {from}; refused one more");
+            }
+            Error::TooOften { retry_after: FULL.as_secs() }
+        })
+    }
+
+    /// Whether a user who has `open` sockets may have one more.
+    #[must_use]
+    pub fn has_room(&self, user: UserId, open: usize, from: IpAddr) -> bool {
+        let Some(rates) = &self.rates else { return true };
+        let room = open < rates.sockets_of_user_max;
+        if !room && rates.is_news("sockets of", user) {
+            tracing::warn!(user.id = %user, address = %from, "user {user} has {open} sockets; refused one more, from {from}");
+        }
+        room
     }
 
     /// Notes a wrong password for that name.
     pub fn failed(&self, username: &str) {
-        if let Some(each) = &self.0 {
+        if let Some(rates) = &self.rates {
             // Over the limit it is over the limit.
-            _ = each.failures.take(username.to_lowercase(), each.now());
+            _ = rates.failures.take(digest(username), rates.now());
         }
     }
 
     /// How long a login under that name has to wait.
     #[must_use]
-    pub fn slowed(&self, username: &str) -> Duration {
-        let over = self
-            .0
-            .as_ref()
-            .is_some_and(|each| each.failures.wait(&username.to_lowercase(), each.now()).is_some());
-        if over { SLOWED } else { Duration::ZERO }
+    pub fn slowed(&self, username: &str, from: IpAddr) -> Duration {
+        let Some(rates) = &self.rates else { return Duration::ZERO };
+        let name = digest(username);
+        if rates.failures.wait(&name, rates.now()).is_none() {
+            return Duration::ZERO;
+        }
+        if rates.is_news("failures of", format_args!("{name:x?}")) {
+            tracing::warn!(address = %from, "too many wrong passwords of one account; its logins are slowed, this one from {from}");
+        }
+        SLOWED
     }
 
-    fn take<K: Hash + Eq>(
+    fn take_of_address(
         &self,
-        limit: impl FnOnce(&Each) -> &Limit<K>,
-        key: K,
-        what: &str,
-        who: impl std::fmt::Display,
+        limit: impl FnOnce(&Rates) -> &Bucket<IpAddr>,
+        what: &'static str,
+        from: IpAddr,
     ) -> Result<(), Error> {
-        let Some(each) = &self.0 else { return Ok(()) };
-        limit(each).take(key, each.now()).map_err(|wait| {
-            tracing::warn!("too many {what} {who}; refused for {} s", seconds(wait));
-            Error::TooOften { retry_after: seconds(wait) }
+        self.take(limit, network(from), what, |seconds| {
+            tracing::warn!(address = %from, "too many {what} from {from}; refused for {seconds} s");
+        })
+    }
+
+    fn take_of_user(
+        &self,
+        limit: impl FnOnce(&Rates) -> &Bucket<UserId>,
+        what: &'static str,
+        user: UserId,
+        from: impl FnOnce() -> IpAddr,
+    ) -> Result<(), Error> {
+        self.take(limit, user, what, |seconds| {
+            let from = from();
+            tracing::warn!(user.id = %user, address = %from, "too many {what} of user {user}, from {from}; refused for {seconds} s");
+        })
+    }
+
+    fn take<K: Hash + Eq + Copy + Display>(
+        &self,
+        limit: impl FnOnce(&Rates) -> &Bucket<K>,
+        key: K,
+        what: &'static str,
+        tell: impl FnOnce(u64),
+    ) -> Result<(), Error> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        limit(rates).take(key, rates.now()).map_err(|wait| {
+            let retry_after = wait.as_secs() + 1;
+            if rates.is_news(what, key) {
+                tell(retry_after);
+            }
+            Error::TooOften { retry_after }
         })
     }
 }
 
-impl Each {
+impl Rates {
     fn now(&self) -> Duration {
         let now = self.clock.now() - time::OffsetDateTime::UNIX_EPOCH;
         now.try_into().unwrap_or_default()
     }
+
+    fn is_news(&self, what: &'static str, who: impl Display) -> bool {
+        self.told.take((what, who.to_string()), self.now()).is_ok()
+    }
 }
 
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + 1
+fn digest(username: &str) -> [u8; 32] {
+    Sha256::digest(username.to_lowercase()).into()
 }
 
 /// Whoever has one address of IPv6 has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         address @ IpAddr::V4(_) => address,
     }
 }
 
-/// One limit, on whatever it is counted by: a bucket that holds `count` and is full again after
-/// `per`.
-#[derive(Debug)]
-struct Limit<K> {
-    interval: Duration,
-    burst: Duration,
-    /// When the bucket of each will be full, since 1970.
-    known: Mutex<HashMap<K, Duration>>,
-}
-
-impl<K: Hash + Eq> Limit<K> {
-    fn new(Rate { count, per }: Rate) -> Self {
-        Self { interval: per / count, burst: per, known: Mutex::default() }
-    }
-
-    /// Takes one, or tells how long until there is one.
-    fn take(&self, key: K, now: Duration) -> Result<(), Duration> {
-        let mut full_at = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if full_at.len() >= KNOWN_MAX && !full_at.contains_key(&key) {
-            full_at.retain(|_, full_at| *full_at > now);
-        }
-        let known = self.full_at(full_at.get(&key).copied(), now);
-        let wait = self.wait_at(known, now);
-        full_at.insert(key, if wait.is_zero() { known + self.interval } else { known });
-        if wait.is_zero() { Ok(()) } else { Err(wait) }
-    }
-
-    /// How long until there is one; `None` when there is.
-    fn wait(&self, key: &K, now: Duration) -> Option<Duration> {
-        let full_at = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.wait_at(self.full_at(full_at.get(key).copied(), now), now);
-        (!wait.is_zero()).then_some(wait)
-    }
-
-    /// The clock may have been put back: nobody waits longer than for a full bucket.
-    fn full_at(&self, known: Option<Duration>, now: Duration) -> Duration {
-        known.unwrap_or(now).clamp(now, now + self.burst)
-    }
-
-    /// Zero when one can be taken now.
-    fn wait_at(&self, full_at: Duration, now: Duration) -> Duration {
-        (full_at + self.interval).saturating_sub(now + self.burst)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn three_a_minute() -> Limit<u8> {
-        Limit::new(Rate { count: 3, per: s(60) })
-    }
-
-    #[test]
-    fn so_many_may_come_at_once_and_then_one_after_the_other() {
-        let limit = three_a_minute();
-        for _ in 0..3 {
-            assert_eq!(limit.take(1, s(1000)), Ok(()));
-        }
-        assert_eq!(limit.take(1, s(1000)), Err(s(20)));
-        assert_eq!(limit.take(1, s(1005)), Err(s(15)));
-        assert_eq!(limit.take(1, s(1020)), Ok(()));
-        assert_eq!(limit.take(1, s(1020)), Err(s(20)));
-        // What one does is no other's.
-        assert_eq!(limit.take(2, s(1020)), Ok(()));
-    }
-
-    #[test]
-    fn asking_for_the_wait_takes_nothing() {
-        let limit = three_a_minute();
-        for _ in 0..3 {
-            assert_eq!(limit.wait(&1, s(1000)), None);
-            limit.take(1, s(1000)).unwrap();
-        }
-        assert_eq!(limit.wait(&1, s(1000)), Some(s(20)));
-        assert_eq!(limit.wait(&1, s(1020)), None);
-    }
-
-    #[test]
-    fn a_clock_that_is_put_back_locks_nobody_out() {
-        let limit = three_a_minute();
-        for _ in 0..3 {
-            limit.take(1, s(100_000)).unwrap();
-        }
-        assert_eq!(limit.take(1, s(1000)), Err(s(20)));
-        assert_eq!(limit.take(1, s(1020)), Ok(()));
-    }
-
-    #[test]
-    fn who_has_been_quiet_is_forgotten() {
-        let limit = Limit::new(Rate { count: 3, per: s(60) });
-        for key in 0..KNOWN_MAX {
-            limit.take(key, s(1000)).unwrap();
-        }
-        limit.take(KNOWN_MAX, s(1020)).unwrap();
-        assert_eq!(limit.known.lock().unwrap().len(), 1);
-    }
 
     #[test]
     fn an_address_of_ipv6_counts_with_its_network() {

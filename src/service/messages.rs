@@ -20,11 +20,13 @@ pub struct SendMessage {
 pub struct Messages {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    chars_max: usize,
 }
 
 impl Messages {
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    /// `chars_max`: how long a message may be, in characters.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chars_max: usize) -> Self {
+        Self { store, clock, chars_max }
     }
 
     /// Keeps a message. It takes its place in the order of writes when this is called; the future
@@ -37,7 +39,7 @@ impl Messages {
         &self,
         message: SendMessage,
     ) -> Result<impl Future<Output = Result<Added, Error>> + Send + use<>, Error> {
-        let body = Body::parse(message.text)?;
+        let body = Body::parse(message.text, self.chars_max)?;
         let client_id = message.client_id.as_deref().map(ClientId::parse).transpose()?;
         let added = self.store.add_message(NewMessage {
             sender: message.sender,

@@ -2,6 +2,7 @@
 //! pages, acknowledgements and events.
 
 mod accounts;
+mod bucket;
 mod chats;
 mod limits;
 mod links;
@@ -9,6 +10,7 @@ mod live;
 mod messages;
 mod operator;
 mod passwords;
+mod places;
 mod sessions;
 pub mod upkeep;
 mod werkzeug;
@@ -23,6 +25,7 @@ pub use live::Live;
 pub use messages::{Messages, SendMessage};
 pub use operator::Operator;
 pub use passwords::Passwords;
+pub use places::Place;
 pub use sessions::{SessionContent, SessionOfMine};
 
 use crate::clock::Clock;
@@ -47,7 +50,11 @@ impl Services {
         Self {
             accounts: Accounts::new(Arc::clone(store), Arc::clone(clock), passwords),
             chats: Chats::new(Arc::clone(store), Arc::clone(clock)),
-            messages: Messages::new(Arc::clone(store), Arc::clone(clock)),
+            messages: Messages::new(
+                Arc::clone(store),
+                Arc::clone(clock),
+                limits.sizes.message_chars,
+            ),
             limits,
         }
     }

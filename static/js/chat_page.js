@@ -47,7 +47,7 @@ export class ChatPage {
   constructor() {
     const storage = new TabStorage(this.#userId);
     this.#drafts = new Drafts(storage);
-    this.#outbox = new Outbox(storage, {
+    this.#outbox = new Outbox(storage, Number(this.#page.dataset.messageCharsMax), {
       send: (entry) => this.#send(entry),
       onChange: (entry) => this.#conversationWith(entry.chatId)?.showUnsent(entry),
       onSent: (entry, sent) => this.#sent(entry, sent),

@@ -25,16 +25,12 @@ import { RequestError } from "./socket.js";
  */
 
 const KEY = "outbox";
-/**
- * A text of more UTF-16 units has more than 10 000 characters for certain. It is not even sent: a
- * packet that is too large would cost the connection.
- */
-const UNITS_MAX = 20_000;
 /** What is written faster than the server takes it waits with these words. */
 const TOO_FAST = "Many messages at once: it leaves in a moment.";
 
 export class Outbox {
   #storage;
+  #charsMax;
   #events;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
@@ -43,10 +39,12 @@ export class Outbox {
 
   /**
    * @param {TabStorage} storage
+   * @param {number} charsMax how long a message may be, in characters
    * @param {OutboxEvents} events
    */
-  constructor(storage, events) {
+  constructor(storage, charsMax, events) {
     this.#storage = storage;
+    this.#charsMax = charsMax;
     this.#events = events;
     for (const entry of storage.read(KEY, /** @type {Entry[]} */ ([]))) {
       // It was on its way when the page was left: the next connection tells what became of it.
@@ -78,9 +76,11 @@ export class Outbox {
       mayBeRetried: false,
     };
     this.#entries.set(entry.clientId, entry);
-    if (text.length > UNITS_MAX) {
+    // A character has at most two UTF-16 units, so this is too long for certain. It is not even sent:
+    // a packet that is too large would cost the connection.
+    if (text.length > 2 * this.#charsMax) {
       const chars = [...text].length;
-      this.#turn(entry, "failed", `the message is longer than 10000 characters (it has ${chars})`);
+      this.#turn(entry, "failed", `the message is longer than ${this.#charsMax} characters (it has ${chars})`);
     } else if (this.#paused) {
       this.#turn(entry, "waiting", TOO_FAST);
     } else {

@@ -8,7 +8,7 @@ use visavis::store::{NewMessage, Store, StoreError};
 use super::support::{NOW, open};
 
 fn note(text: &str) -> NewMessage {
-    let body = Body::parse(text.to_owned()).unwrap();
+    let body = Body::parse(text.to_owned(), 10_000).unwrap();
     let me = UserId(1);
     NewMessage { sender: me, receiver: me, body, at: NOW.into(), client_id: None }
 }

@@ -83,6 +83,67 @@ async fn a_person_may_search_so_often_and_a_script_is_told_so() {
 }
 
 #[tokio::test]
+async fn guesses_at_the_current_password_count_as_logins() {
+    let site = Site::with_flags(&["--limit-logins", "3/h"]).await;
+    let ann = site.user("ann").await;
+    let form =
+        [("current", "not it"), ("password", "long enough"), ("confirmation", "long enough")];
+    for _ in 0..2 {
+        assert_eq!(ann.post("/account/password", &form).await.status(), 401);
+    }
+    let refused = ann.post("/account/password", &form).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn somebody_elses_failures_lock_nobody_out_of_an_address() {
+    let flags = ["--limit-failures", "2/h", "--trusted-proxy", "127.0.0.1"];
+    let site = Site::with_flags(&flags).await;
+    site.user("ann").await;
+    site.user("bob").await;
+    for _ in 0..5 {
+        passed_on(&site, "/login", "198.51.100.1", &WRONG).await;
+    }
+    let begun = Instant::now();
+    let right = [("username", "bob"), ("password", "password of bob")];
+    assert_eq!(passed_on(&site, "/login", "198.51.100.1", &right).await.status(), 302);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_form_may_be_so_large_and_a_page_says_so() {
+    let site = Site::with_flags(&["--max-body-bytes", "1000"]).await;
+    let (fitting, over) = ("x".repeat(900), "x".repeat(1001));
+    let form = |name| [("username", name), ("password", "a")];
+    assert_eq!(site.browser().post("/login", &form(&fitting)).await.status(), 401);
+    let refused = site.browser().post("/login", &form(&over)).await;
+    assert_eq!(refused.status(), 413);
+    let page = refused.text().await.unwrap();
+    assert!(page.contains("more than the server takes") && page.contains("</html>"), "{page}");
+    // As it comes, a form may have 64 kB.
+    let site = Site::start().await;
+    assert_eq!(site.browser().post("/login", &form(&over)).await.status(), 401);
+    assert_eq!(site.browser().post("/login", &form(&"x".repeat(65_536))).await.status(), 413);
+}
+
+#[tokio::test]
+async fn a_search_may_be_so_large_and_so_deep_and_a_script_is_told_so() {
+    // Off, the limits on rates; sizes are none.
+    let flags = ["--max-body-bytes", "1000", "--max-json-depth", "2", "--rate-limits", "off"];
+    let site = Site::with_flags(&flags).await;
+    let ann = site.user("ann").await;
+    let search = |more: &str| format!(r#"{{"username": "a", "more": {more}}}"#);
+    assert_eq!(ann.post_json("/find", search(r#"["[[["]"#)).await.status(), 200);
+    for (more, status) in [("[[]]", 400), (&*format!("\"{}\"", "x".repeat(1000)), 413)] {
+        let refused = ann.post_json("/find", search(more)).await;
+        assert_eq!(refused.status(), status, "{more}");
+        let said: serde_json::Value = refused.json().await.unwrap();
+        assert!(said["failure"].is_string(), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn limits_can_be_turned_off() {
     let flags = ["--rate-limits", "off", "--limit-logins", "1/h", "--limit-searches", "1/h"];
     let site = Site::with_flags(&flags).await;

@@ -142,17 +142,68 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_wrong_setting_names_the_flag_and_an_example() {
     for (flag, value, words) in [
-        ("--listen", "5000", "--listen"),
-        ("--public-url", "chat.example", "https://chat.example"),
-        ("--bcrypt-cost", "99", "--bcrypt-cost"),
-        ("--log", "a=b=c", "visavis=debug"),
+        ("listen", "5000", "--listen"),
+        ("public-url", "chat.example", "https://chat.example"),
+        ("bcrypt-cost", "99", "4..=31"),
+        ("registration", "perhaps", "open, invite, closed"),
+        ("rate-limits", "no", "on, off"),
+        ("trusted-proxy", "proxy", "as in 10.0.0.0/8"),
+        ("max-connections", "0", "as in 16384"),
+        ("limit-handshakes", "1200", "as in 60/m"),
+        ("max-sockets-per-user", "0", "as in 64"),
+        ("max-sockets-per-address", "many", "as in 1024"),
+        ("max-body-bytes", "64k", "as in 65536"),
+        ("max-packet-bytes", "1000", "from 121000 to 1000000000, as in 1000000"),
+        ("max-message-chars", "10001", "from 1 to 10000, as in 2000"),
+        ("max-json-depth", "-1", "as in 32"),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        let output =
-            Command::new(PROGRAM).current_dir(dir.path()).args([flag, value]).output().unwrap();
-        let (code, line) = said(output);
-        assert!(matches!(code, Some(1 | 2)), "{code:?} {line}");
-        assert!(line.contains(words), "{flag}: {line}");
+        let flagged = format!("--{flag}={value}");
+        let variable = format!("VISAVIS_{}", flag.to_uppercase().replace('-', "_"));
+        for command in [&[][..], &["check"]] {
+            let program = || {
+                let mut program = Command::new(PROGRAM);
+                program.current_dir(dir.path()).args(command);
+                program
+            };
+            let by_flag = program().arg(&flagged).output().unwrap();
+            let by_variable = program().env(&variable, value).output().unwrap();
+            for output in [by_flag, by_variable] {
+                let (code, line) = said(output);
+                assert_eq!(code, Some(2), "{line}");
+                assert_eq!(line.lines().count(), 1, "{line}");
+                for words in [&format!("--{flag}"), &variable, value, words] {
+                    assert!(line.contains(words), "{words:?} is not in {line}");
+                }
+            }
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_that_is_wrong_is_told_with_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    let output = command.current_dir(dir.path()).args(["--log", "a=b=c"]).output().unwrap();
+    let (code, line) = said(output);
+    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
+    assert!(line.contains("visavis=debug"), "{line}");
+}
+
+#[test]
+fn a_file_with_settings_that_is_wrong_is_told_in_one_line() {
+    for (text, words) in [
+        ("max-json-depth = 0", "as in 32"),
+        ("registration = \"perhaps\"", "open, invite, closed"),
+        ("listen = \"127.0.0.1:0\"\nmax-body-bytes = ", "line 2"),
+        ("colour = \"blue\"", "there is no setting"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("visavis.toml"), text).unwrap();
+        let (code, line) = said(Command::new(PROGRAM).current_dir(dir.path()).output().unwrap());
+        assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains("visavis.toml") && line.contains(words), "{line}");
     }
 }
 

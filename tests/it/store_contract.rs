@@ -83,7 +83,7 @@ fn now() -> Timestamp {
 }
 
 fn message(sender: UserId, receiver: UserId, text: &str) -> NewMessage {
-    let body = Body::parse(text.to_owned()).unwrap();
+    let body = Body::parse(text.to_owned(), 10_000).unwrap();
     NewMessage { sender, receiver, body, at: now(), client_id: None }
 }
 

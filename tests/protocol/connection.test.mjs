@@ -1,11 +1,10 @@
 // Who may open a socket, and when it is closed.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { get } from "node:http";
 import { after, test } from "node:test";
 
 import { Client, newcomers, partners, texts, TRANSPORTS, VERSIONS } from "../support/client.mjs";
+import { handshake } from "../support/handshake.mjs";
 import { logIn, post, startServer } from "../support/server.mjs";
 
 /** @typedef {import("../support/server.mjs").Server} Server */
@@ -20,30 +19,11 @@ after(async () => {
 /**
  * The status with which the server answers a handshake.
  * @param {Server} to @param {string} transport @param {Record<string, string>} headers
- * @returns {Promise<number | undefined>}
  */
-function handshake(to, transport, headers) {
-  const upgrade = {
-    connection: "Upgrade",
-    upgrade: "websocket",
-    "sec-websocket-version": "13",
-    "sec-websocket-key": randomBytes(16).toString("base64"),
-  };
-  return new Promise((resolve, reject) => {
-    const request = get(`${to.url}/socket.io/?EIO=4&transport=${transport}`, {
-      agent: false,
-      headers: { ...(transport === "websocket" ? upgrade : {}), ...headers },
-    });
-    request.on("response", (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    });
-    request.on("upgrade", (response, socket) => {
-      socket.destroy();
-      resolve(response.statusCode);
-    });
-    request.on("error", reject);
-  });
+async function statusOf(to, transport, headers) {
+  const { status, close } = await handshake(to, transport, headers);
+  close();
+  return status;
 }
 
 /** @param {string | undefined} cookie */
@@ -122,22 +102,22 @@ for (const transport of ["polling", "websocket"]) {
       "null",
     ];
     for (const origin of strangers) {
-      const status = await handshake(server, transport, { cookie: ann.cookie, origin });
+      const status = await statusOf(server, transport, { cookie: ann.cookie, origin });
       assert.equal(status, 403, `${origin} got ${status}`);
     }
   });
 
   test(`the server's own pages and programs that are no browsers get in over ${transport}`, async () => {
     const [ann] = await newcomers(server, "ann");
-    const own = await handshake(server, transport, { cookie: ann.cookie, origin: server.url });
+    const own = await statusOf(server, transport, { cookie: ann.cookie, origin: server.url });
     assert.equal(own, accepted);
-    assert.equal(await handshake(server, transport, { cookie: ann.cookie }), accepted);
+    assert.equal(await statusOf(server, transport, { cookie: ann.cookie }), accepted);
   });
 
   test(`behind a public address only its pages get in over ${transport}`, async () => {
     /** @param {string} origin */
-    const statusOf = (origin) => handshake(publicServer, transport, { origin });
-    assert.equal(await statusOf("https://chat.example"), accepted);
+    const asked = (origin) => statusOf(publicServer, transport, { origin });
+    assert.equal(await asked("https://chat.example"), accepted);
     const strangers = [
       "http://chat.example",
       "https://chat.example:8443",
@@ -146,7 +126,7 @@ for (const transport of ["polling", "websocket"]) {
       "null",
     ];
     for (const origin of strangers) {
-      const status = await statusOf(origin);
+      const status = await asked(origin);
       assert.equal(status, 403, `${origin} got ${status}`);
     }
   });

@@ -15,7 +15,10 @@ import { addChat, idOf, logIn, register } from "./server.mjs";
  * "upgrade" waits until polling has given way to a WebSocket; "upgrading" goes on at once.
  * @typedef {"polling" | "websocket" | "upgrade" | "upgrading"} Transport
  */
-/** @typedef {{ version?: Version, transport?: Transport, origin?: string }} Options */
+/**
+ * `from`: the address of the browser, as a proxy passes it on.
+ * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string }} Options
+ */
 /** @typedef {{ id: number, sender_id: number, receiver_id: number, message: string, timestamp: string }} Row */
 
 /**
@@ -103,12 +106,16 @@ export class Client {
    * @param {Server} server @param {string | undefined} cookie @param {Options} [options]
    */
   static async connect(server, cookie, options = {}) {
-    const { version = "4.8", transport = "websocket", origin } = options;
+    const { version = "4.8", transport = "websocket", origin, from } = options;
     const wire = CONNECT[version](server.url, {
       forceNew: true,
       reconnection: false,
       ...(transport.startsWith("upgrad") ? {} : { transports: [transport] }),
-      extraHeaders: { ...(cookie ? { cookie } : {}), ...(origin ? { origin } : {}) },
+      extraHeaders: {
+        ...(cookie ? { cookie } : {}),
+        ...(origin ? { origin } : {}),
+        ...(from ? { "x-forwarded-for": from } : {}),
+      },
     });
     const client = new Client(wire);
     const connected = new Promise((resolve, reject) => {

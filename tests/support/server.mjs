@@ -27,6 +27,7 @@ const TESTS_ARE_FAST = {
   VISAVIS_LIMIT_SEARCHES: "100000/m",
   VISAVIS_LIMIT_MESSAGES: "1000000/m",
   VISAVIS_LIMIT_CONNECTS: "100000/m",
+  VISAVIS_LIMIT_HANDSHAKES: "100000/m",
 };
 
 /** Shorter texts may stand in a log by chance. */

@@ -7,9 +7,11 @@ mod expected;
 
 use std::sync::Arc;
 
+use clap::Parser;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 use visavis::clock::Clock;
+use visavis::config::Config;
 use visavis::domain::{Error, Message, MessageId, ReadMark, UserId, Username};
 use visavis::service::{Limits, Passwords, SendMessage, Services, Show};
 use visavis::store::{Marked, Older, Store};
@@ -65,8 +67,10 @@ impl World {
             ids.push(store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap());
         }
         let clock: Arc<dyn Clock> = StillClock::new();
+        let config = Config::parse_from(["visavis", "--rate-limits", "off"]);
+        let limits = Limits::new(&config, &clock);
         Self {
-            services: Services::new(&store, &clock, Passwords::new(4, &[]), Limits::off()),
+            services: Services::new(&store, &clock, Passwords::new(4, &[]), limits),
             ids,
             expected: Expected::default(),
             devices: vec![vec![Device::default(); DEVICES]; PEOPLE],
