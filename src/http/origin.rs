@@ -9,15 +9,22 @@ use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::Site;
+use super::client::ClientAddress;
 use super::error::Refusal;
 use crate::config::Origin;
 
-pub async fn same_origin(State(site): State<Site>, request: Request, next: Next) -> Response {
+pub async fn same_origin(
+    State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
+    request: Request,
+    next: Next,
+) -> Response {
     if is_same_origin(request.headers(), site.public_url.as_ref()) {
         return next.run(request).await;
     }
     let origin = request.headers().get(header::ORIGIN);
-    tracing::info!(?origin, "refused a socket from another site's page ({origin:?})");
+    let page = origin.map_or_else(|| "another site".to_owned(), |origin| format!("{origin:?}"));
+    tracing::info!(%address, "refused a socket to a page of {page}, from {address}");
     (StatusCode::FORBIDDEN, "this chat's sockets can only be used from its own pages\n")
         .into_response()
 }
