@@ -202,6 +202,26 @@ test("a refused message says why and can be edited", bounded, () =>
     assert.equal(await anns.failed.count(), 0);
   }));
 
+test("a page knows how long a message may be here, and sends none that is too large", bounded, () =>
+  withChat(browser, { args: ["--max-message-chars", "20"] }, async (chat) => {
+    const [ann] = await chat.friends("ann", "bob");
+    /** @type {string[]} */
+    const sent = [];
+    const hear = (/** @type {import("playwright-core").WebSocket} */ socket) =>
+      socket.on("framesent", ({ payload }) => sent.push(String(payload)));
+    ann.context.on("page", (page) => page.on("websocket", hear));
+    const anns = await ann.chats();
+    await anns.open("bob");
+    await anns.send("x".repeat(21));
+    await anns.failed.filter({ hasText: "longer than 20 characters (it has 21)" }).waitFor();
+    await anns.send("y".repeat(41));
+    await anns.failed.filter({ hasText: "longer than 20 characters (it has 41)" }).waitFor();
+    await anns.send("short");
+    await anns.shows("short", "mine");
+    const messages = sent.filter((frame) => frame.includes("message_sent"));
+    assert.deepEqual(messages.map((frame) => /"message":"(.)/.exec(frame)?.[1]), ["x", "s"]);
+  }));
+
 test("what was typed outlives another chat, a reload, and a time without a connection", bounded, () =>
   withChat(browser, outage, async (chat) => {
     const [ann] = await chat.friends("ann", "bob");
