@@ -134,7 +134,7 @@ pub struct Config {
           value_parser = parse_rate)]
     pub limit_searches: Rate,
 
-    /// How many messages one person may send
+    /// How many messages one person may send; blocking somebody counts as one
     #[arg(long, global = true, env = "VISAVIS_LIMIT_MESSAGES", default_value = "1200/m", value_name = "NUMBER/UNIT",
           value_parser = parse_rate)]
     pub limit_messages: Rate,

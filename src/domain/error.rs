@@ -13,6 +13,9 @@ pub enum Error {
     /// There is no such user or chat.
     #[error("{0}")]
     NotFound(&'static str),
+    /// Somebody does not want it.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// The name is taken.
     #[error("{0}")]
     Conflict(&'static str),

@@ -75,6 +75,7 @@ impl From<Error> for Refusal {
             Error::Invalid(_) => StatusCode::BAD_REQUEST,
             Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::Forbidden(_) => StatusCode::FORBIDDEN,
             Error::Conflict(_) => StatusCode::CONFLICT,
             Error::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             Error::Internal(cause) => {

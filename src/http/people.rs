@@ -41,7 +41,7 @@ pub async fn find(
         Err(refusal) => return refusal.into_json(),
     };
     let found = match site.services.limits.search(user.id, address) {
-        Ok(()) => site.services.accounts.find(&username).await,
+        Ok(()) => site.services.accounts.find(user.id, &username).await,
         Err(over) => Err(over),
     };
     match found {

@@ -35,7 +35,8 @@ pub fn join_chat(
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
         let (through, bytes) = match newest {
             Ok(newest) => {
-                let joined = Joined { last_read_id: newest.read.last_read_id };
+                let last_read_id = newest.read.last_read_id;
+                let joined = Joined { last_read_id, blocked: newest.blocked };
                 let count = newest.read.new_message_count;
                 seat.acknowledge(ack, &(&newest.messages, count, joined));
                 let through = newest.messages.first().map(|message| message.id);

@@ -2,6 +2,7 @@
 //! further events. Here stands the table of events.
 
 mod backlog;
+mod blocks;
 mod chats;
 mod events;
 mod messages;
@@ -133,6 +134,7 @@ impl Realtime {
         self.on(socket, events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP, chats::history_scrolled);
         self.on(socket, events::MESSAGE_SENT, messages::message_sent);
         self.on(socket, events::NEW_MESSAGE_COUNT_UPDATED, chats::count_updated);
+        self.on(socket, events::BLOCK, blocks::block);
         self.on(socket, events::SYNC, chats::sync);
 
         let realtime = Arc::clone(self);

@@ -119,6 +119,19 @@ impl CountUpdated {
     }
 }
 
+/// `block`, ours: to have nothing to do with somebody, or to take that back.
+#[derive(Debug, Deserialize)]
+pub struct Block {
+    pub chat_partner_id: Digits,
+    pub blocked: bool,
+}
+
+/// The acknowledgement of `block`: how it is now.
+#[derive(Debug, Serialize)]
+pub struct Blocked {
+    pub blocked: bool,
+}
+
 /// `sync`, ours: what came after a message.
 #[derive(Debug, Deserialize)]
 pub struct Sync {
@@ -164,6 +177,8 @@ pub struct Sent<'a> {
 #[derive(Debug, Serialize)]
 pub struct Joined {
     pub last_read_id: MessageId,
+    /// Whoever joins has blocked the partner.
+    pub blocked: bool,
 }
 
 /// `new_user_sent_message`.
@@ -208,6 +223,13 @@ pub struct CountChanged {
     pub chat_partner_id: UserId,
     pub new_message_count: i64,
     pub last_read_id: MessageId,
+}
+
+/// `block_changed`: to the other sockets of whoever blocks.
+#[derive(Debug, Serialize)]
+pub struct BlockChanged {
+    pub chat_partner_id: UserId,
+    pub blocked: bool,
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::domain::Error;
 struct Failure {
     /// A sentence for the user.
     failure: String,
-    /// `invalid` and `not_found` stay so; after `unavailable` the same event may be sent again.
+    /// After `unavailable` and `too_often` the same event may be sent again; the others stay so.
     code: &'static str,
     /// With `too_often`: in how many seconds to send the same event again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,6 +26,7 @@ pub fn refuse(seat: &Seat, ack: AckSender, error: &Error) {
         Error::Invalid(_) | Error::Conflict(_) => "invalid",
         Error::Unauthenticated(_) => "unauthenticated",
         Error::NotFound(_) => "not_found",
+        Error::Forbidden(_) => "forbidden",
         Error::TooOften { .. } => "too_often",
         Error::Internal(cause) => {
             tracing::error!(error = %cause, "an event failed: {cause}");

@@ -146,9 +146,10 @@ impl Accounts {
         self.store.account(id).await
     }
 
-    /// People whose name starts with `prefix`, in the order of names.
-    pub async fn find(&self, prefix: &str) -> Result<Vec<User>, Error> {
-        Ok(self.store.users_starting_with(prefix, FOUND_MAX).await?)
+    /// People whose name starts with `prefix`, in the order of names; those among whom and `finder`
+    /// one has blocked the other are left out.
+    pub async fn find(&self, finder: UserId, prefix: &str) -> Result<Vec<User>, Error> {
+        Ok(self.store.users_starting_with(finder, prefix, FOUND_MAX).await?)
     }
 
     /// New names are trimmed, so a blank typed around one is forgiven; an old name that has blanks

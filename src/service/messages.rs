@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::{Body, ClientId, Error, UserId};
-use crate::store::{Added, NewMessage, Store};
+use crate::store::{Added, NewMessage, NotAdded, Store};
 
 use super::chats::no_such_chat;
 
@@ -34,7 +34,8 @@ impl Messages {
     ///
     /// # Errors
     /// `Invalid` at once for a text that is blank or too long, or a client id that is no UUID;
-    /// later `NotFound` when the sender has no chat with the receiver. Nothing was kept then.
+    /// later `NotFound` when the sender has no chat with the receiver, `Forbidden` when one of the
+    /// two has blocked the other. Nothing was kept then.
     pub fn send(
         &self,
         message: SendMessage,
@@ -48,6 +49,17 @@ impl Messages {
             at: self.clock.now().into(),
             client_id,
         });
-        Ok(async move { added.await?.ok_or_else(no_such_chat) })
+        Ok(async move { added.await?.map_err(refusal) })
+    }
+}
+
+/// What the sender is told. Whoever was blocked learns no more than that nothing can be sent.
+fn refusal(why: NotAdded) -> Error {
+    match why {
+        NotAdded::NoChat => no_such_chat(),
+        NotAdded::BlockedBySender => {
+            Error::Forbidden("you have blocked this person; unblock them to write")
+        }
+        NotAdded::BlockedByReceiver => Error::Forbidden("you cannot write to this person"),
     }
 }

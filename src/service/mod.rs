@@ -2,6 +2,7 @@
 //! pages, acknowledgements and events.
 
 mod accounts;
+mod blocks;
 mod bucket;
 mod chats;
 mod limits;
@@ -18,6 +19,7 @@ mod werkzeug;
 use std::sync::Arc;
 
 pub use accounts::{Accounts, Login, PasswordChange, Registration};
+pub use blocks::Blocks;
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
 pub use limits::Limits;
 pub use links::{Link, PasswordSetting};
@@ -36,6 +38,7 @@ use crate::store::Store;
 pub struct Services {
     pub accounts: Accounts,
     pub chats: Chats,
+    pub blocks: Blocks,
     pub messages: Messages,
     pub limits: Limits,
 }
@@ -50,6 +53,7 @@ impl Services {
         Self {
             accounts: Accounts::new(Arc::clone(store), Arc::clone(clock), passwords),
             chats: Chats::new(Arc::clone(store), Arc::clone(clock)),
+            blocks: Blocks::new(Arc::clone(store)),
             messages: Messages::new(
                 Arc::clone(store),
                 Arc::clone(clock),

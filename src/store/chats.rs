@@ -21,7 +21,8 @@ pub struct Marked {
 
 pub trait ChatStore: Send + Sync {
     /// Opens `user`'s chat with `partner`, dated `at`; a chat that is there stays as it is.
-    /// `None` when there is no such partner. `partner` may be `user`.
+    /// `None` when there is no such partner, or the chat is not there yet and one of the two has
+    /// blocked the other. `partner` may be `user`.
     fn open_chat(&self, user: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>>;
 
     /// `user`'s chats, newest first by last message, at most `limit`.

@@ -26,12 +26,24 @@ pub struct Added {
     pub receiver_new_message_count: i64,
 }
 
+/// Why a message was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAdded {
+    /// The sender has no chat with the receiver.
+    NoChat,
+    /// The sender has blocked the receiver, who may have blocked the sender, too.
+    BlockedBySender,
+    BlockedByReceiver,
+}
+
 /// The end of a conversation, and how far its reader has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newest {
     /// Newest first.
     pub messages: Vec<Message>,
     pub read: ReadState,
+    /// The reader has blocked the partner.
+    pub blocked: bool,
 }
 
 /// What came after a message, in all chats of a user.
@@ -56,9 +68,9 @@ pub enum Older {
 
 pub trait MessageStore: Send + Sync {
     /// Keeps a message, touches both members' chats, opens the receiver's where it is missing, and
-    /// counts the message as new there (not in a chat with oneself). `None`, and nothing is kept,
-    /// when the sender has no chat with the receiver.
-    fn add_message(&self, message: NewMessage) -> Reply<Option<Added>>;
+    /// counts the message as new there (not in a chat with oneself). One that was kept before the
+    /// two blocked each other gets its first answer still, when it is sent again.
+    fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>>;
 
     /// The newest `at_least` messages, and where more are new all since the first unread one, as far
     /// as they fit into `bytes_max` on the wire. `None` when `user` has no chat with `partner`.

@@ -5,6 +5,7 @@
 //! in the order of writes when it is *called*, not when its future is first polled: two calls made
 //! one after the other are stored in that order, whoever awaits them first.
 
+mod blocks;
 mod chats;
 mod links;
 mod messages;
@@ -15,14 +16,17 @@ mod users;
 use std::error::Error;
 use std::pin::Pin;
 
+pub use blocks::BlockStore;
 pub use chats::{ChatStore, Marked, Opened};
 pub use links::LinkStore;
-pub use messages::{Added, MessageStore, NewMessage, Newest, Older, Synced};
+pub use messages::{Added, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};
 pub use sessions::{SessionStore, StoredSession};
 pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
-pub trait Store: UserStore + ChatStore + MessageStore + SessionStore + LinkStore {
+pub trait Store:
+    UserStore + ChatStore + BlockStore + MessageStore + SessionStore + LinkStore
+{
     /// How much there is of it.
     fn totals(&self) -> Reply<Totals>;
 

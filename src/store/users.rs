@@ -37,8 +37,9 @@ pub trait UserStore: Send + Sync {
     fn account_named(&self, username: &str) -> Reply<Option<Account>>;
 
     /// Users whose name starts with `prefix`, every character taken literally and ASCII letters
-    /// alike in either case, in the order of names; at most `limit`.
-    fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>>;
+    /// alike in either case, in the order of names; at most `limit`. Without those whom `finder` has
+    /// blocked, or who have blocked `finder`.
+    fn users_starting_with(&self, finder: UserId, prefix: &str, limit: u32) -> Reply<Vec<User>>;
 
     /// The users with ids greater than `after`, in the order of ids, with the sessions that have not
     /// expired by `now`; at most `limit`.

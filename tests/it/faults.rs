@@ -36,7 +36,7 @@ async fn what_cannot_be_stored_while_another_program_locks_the_file_is_refused()
     assert_eq!(texts(&*store).await, [""; 0]);
 
     other.execute_batch("COMMIT").unwrap();
-    assert!(store.add_message(note("3")).await.unwrap().is_some());
+    assert!(store.add_message(note("3")).await.unwrap().is_ok());
     assert_eq!(texts(&*store).await, ["3"]);
 }
 
@@ -51,7 +51,7 @@ async fn what_is_queued_when_the_store_closes_is_stored() {
         (0..100).map(|number| store.add_message(note(&number.to_string()))).collect();
     drop(store);
     for added in queued {
-        assert!(added.await.unwrap().is_some());
+        assert!(added.await.unwrap().is_ok());
     }
     assert_eq!(texts(&*open(&path)).await.len(), 100);
 }

@@ -32,7 +32,7 @@ for (const version of VERSIONS) {
         const { ann, ben } = await partners(server);
         const tab = await ann.connect(options);
         const answer = await tab.ask("join_chat", { chat_partner_id: String(ben.id) });
-        assert.deepEqual(answer, [[], 0, { last_read_id: 0 }]);
+        assert.deepEqual(answer, [[], 0, { last_read_id: 0, blocked: false }]);
       });
 
       test("joining a chat is acknowledged with its messages, newest first, and the count", async () => {
@@ -58,7 +58,7 @@ for (const version of VERSIONS) {
             timestamp: first.timestamp,
           },
         ];
-        assert.deepEqual(answer, [messages, 1, { last_read_id: 0 }]);
+        assert.deepEqual(answer, [messages, 1, { last_read_id: 0, blocked: false }]);
       });
 
       test("a message is acknowledged once, with its id and its time in UTC", async () => {

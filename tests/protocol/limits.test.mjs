@@ -33,6 +33,19 @@ for (const transport of /** @type {const} */ (["websocket", "polling"])) {
   });
 }
 
+test("blocks count as messages, and what is over the limit changes nothing", { timeout: 30_000 }, async () => {
+  const { ann, ben } = await partners(server);
+  const tab = await ann.connect();
+  const acks = await Promise.all(Array.from({ length: 30 }, (_, number) => tab.block(ben, number % 2 === 0)));
+  const done = acks.filter(({ failure }) => failure === undefined);
+  assert.ok(done.length >= 5 && done.length <= 20, `${done.length} of 30 were done`);
+  const refused = acks.filter(({ failure }) => failure !== undefined);
+  for (const ack of refused) {
+    assert.deepEqual(ack, { failure: "too often; try again in 1 s", code: "too_often", retry_after: 1 });
+  }
+  assert.equal((await tab.join(ben)).blocked, done.at(-1)?.blocked);
+});
+
 test("who opens sockets without end is told to come back, and others are let in", { timeout: 30_000 }, async () => {
   const [ann, ben] = await newcomers(server, "ann", "ben");
   for (let number = 0; number < 6; number += 1) (await ann.connect()).close();

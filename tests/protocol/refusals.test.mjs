@@ -17,6 +17,7 @@ const JOIN = "join_chat";
 const OLDER = "message_history_is_scrolled_to_the_top";
 const SEND = "message_sent";
 const READ = "new_message_count_updated";
+const BLOCK = "block";
 
 /** What is no object at all; the first is no payload whatever. @type {unknown[][]} */
 const NO_OBJECTS = [
@@ -37,7 +38,7 @@ function malformed(partner) {
   const chat_partner_id = partner.id;
   /** @type {[event: string, ...args: unknown[]][]} */
   const all = [];
-  for (const event of [JOIN, OLDER, SEND, READ]) {
+  for (const event of [JOIN, OLDER, SEND, READ, BLOCK]) {
     for (const args of NO_OBJECTS) all.push([event, ...args]);
   }
   for (const id of NO_IDS) {
@@ -45,6 +46,10 @@ function malformed(partner) {
     all.push([OLDER, { chat_partner_id: id, message_count: 0 }]);
     all.push([SEND, { chat_partner_id: id, message: "hello" }]);
     all.push([READ, { chat_partner_id: id, new_message_count: 0 }]);
+    all.push([BLOCK, { chat_partner_id: id, blocked: true }]);
+  }
+  for (const blocked of [undefined, null, "", "true", 0, 1, [], {}, Buffer.from("1")]) {
+    all.push([BLOCK, { chat_partner_id, blocked }]);
   }
   for (const count of [undefined, null, "x", 1.5, -1, 1e300, true, [], {}, Buffer.from("1")]) {
     all.push([OLDER, { chat_partner_id, message_count: count }]);
@@ -136,6 +141,7 @@ test("a chat that one does not have is refused", async () => {
     await assertRefused(tab, SEND, { chat_partner_id, message: "hello" });
     await assertRefused(tab, READ, { chat_partner_id, new_message_count: 0 });
     await assertRefused(tab, READ, { chat_partner_id, new_message_count: 0, last_read_id: 1 });
+    await assertRefused(tab, BLOCK, { chat_partner_id, blocked: true });
   }
 });
 

@@ -19,6 +19,7 @@ import { addChat, idOf, logIn, register } from "./server.mjs";
  * `from`: the address of the browser, as a proxy passes it on.
  * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string }} Options
  */
+/** @typedef {{ messages: Row[], new_message_count: number, last_read_id: number, blocked: boolean }} Joined */
 /** @typedef {{ id: number, sender_id: number, receiver_id: number, message: string, timestamp: string }} Row */
 
 /**
@@ -49,6 +50,7 @@ const EVENTS = [
   "message_received_from_another_chat",
   "message_sent_elsewhere",
   "new_message_count_changed",
+  "block_changed",
   "chat_opened",
 ];
 
@@ -229,7 +231,7 @@ export class Client {
   /**
    * Joins the chat with a partner.
    * @param {Person} partner
-   * @returns {Promise<{ messages: Row[], new_message_count: number, last_read_id: number }>}
+   * @returns {Promise<Joined>}
    */
   async join(partner) {
     const answer = await this.ask("join_chat", { chat_partner_id: partner.id });
@@ -245,6 +247,15 @@ export class Client {
     partner.server.hides(message);
     const payload = { message, chat_partner_id: partner.id, ...(client_id ? { client_id } : {}) };
     return (await this.ask("message_sent", payload))[0];
+  }
+
+  /**
+   * Blocks a partner, or takes that back; gives the acknowledgement.
+   * @param {Person} partner @param {boolean} blocked
+   * @returns {Promise<{ blocked: boolean, failure?: string }>}
+   */
+  async block(partner, blocked) {
+    return (await this.ask("block", { chat_partner_id: partner.id, blocked }))[0];
   }
 
   /**
@@ -292,12 +303,13 @@ export class Client {
 /**
  * Takes the acknowledgement of `join_chat` apart.
  * @param {any[]} answer
- * @returns {{ messages: Row[], new_message_count: number, last_read_id: number }}
+ * @returns {Joined}
  */
 export function joined(answer) {
   const [messages, new_message_count, further] = answer;
   if (!Array.isArray(messages)) throw new Error(`join_chat was answered ${JSON.stringify(answer)}`);
-  return { messages, new_message_count, last_read_id: further?.last_read_id };
+  const { last_read_id, blocked } = further ?? {};
+  return { messages, new_message_count, last_read_id, blocked };
 }
 
 /** Somebody who is registered and has a session. */

@@ -7,10 +7,16 @@ use super::users::user;
 use crate::domain::{Chat, MessageId, ReadMark, ReadState, Timestamp, UserId};
 use crate::store::{ChatStore, Marked, Opened, Reply};
 
+// Nobody, where one of the two has blocked the other, unless the chat is there already.
 const PARTNER: &str = "
 SELECT id, username
 FROM users
-WHERE id = ?1";
+WHERE id = ?2
+  AND (
+    NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2)
+    AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_id = ?1)
+    OR EXISTS (SELECT 1 FROM chats WHERE user_id = ?1 AND chat_partner_id = ?2)
+  )";
 
 const OPEN: &str = "
 INSERT INTO chats (user_id, chat_partner_id, last_message_date, place)
@@ -94,7 +100,7 @@ pub(super) const QUERIES: &[&str] = &[
 impl ChatStore for SqliteStore {
     fn open_chat(&self, owner: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>> {
         self.writer.submit(move |connection| {
-            let partner = connection.prepare_cached(PARTNER)?.query_row([partner.0], user);
+            let partner = connection.prepare_cached(PARTNER)?.query_row([owner.0, partner.0], user);
             let Some(partner) = partner.optional()? else {
                 return Ok(None);
             };

@@ -3,9 +3,18 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
+use super::blocks::has_blocked;
 use super::chats::{chats_of, read_state};
 use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
-use crate::store::{Added, MessageStore, NewMessage, Newest, Older, Reply, Synced};
+use crate::store::{Added, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced};
+
+// A row where the sender has the chat; in it, who of the two has blocked the other.
+const MAY_SEND: &str = "
+SELECT
+    EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2),
+    EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_id = ?1)
+FROM chats
+WHERE user_id = ?1 AND chat_partner_id = ?2";
 
 // What a message changes is written without RETURNING, which makes a table in memory each time.
 const ADD: &str = "
@@ -93,6 +102,7 @@ LIMIT ?5";
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[
+    MAY_SEND,
     ADD,
     SENT_BEFORE,
     TOUCH_SENDERS_CHAT,
@@ -105,7 +115,7 @@ pub(super) const QUERIES: &[&str] = &[
 ];
 
 impl MessageStore for SqliteStore {
-    fn add_message(&self, message: NewMessage) -> Reply<Option<Added>> {
+    fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
         self.writer.submit(move |connection| add(connection, message))
     }
 
@@ -123,7 +133,8 @@ impl MessageStore for SqliteStore {
                 return Ok(None);
             };
             let messages = newest(&snapshot, user, partner, read, at_least, bytes_max)?;
-            Ok(Some(Newest { messages, read }))
+            let blocked = has_blocked(&snapshot, user, partner)?;
+            Ok(Some(Newest { messages, read, blocked }))
         })
     }
 
@@ -185,12 +196,17 @@ fn later(
     Ok(found)
 }
 
-fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<Added>> {
+fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Result<Added, NotAdded>> {
     let (sender, receiver) = (message.sender, message.receiver);
-    if read_state(connection, sender, receiver)?.is_none() {
-        return Ok(None);
-    }
     let client_id = message.client_id.as_ref().map(ClientId::as_bytes);
+    match why_not(connection, sender, receiver)? {
+        None => {}
+        Some(NotAdded::NoChat) => return Ok(Err(NotAdded::NoChat)),
+        Some(blocked) => {
+            let before = sent_before(connection, sender, client_id).optional()?;
+            return Ok(before.ok_or(blocked));
+        }
+    }
     let added = connection.prepare_cached(ADD)?.execute(params![
         sender.0,
         receiver.0,
@@ -199,7 +215,7 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
         client_id
     ])?;
     if added == 0 {
-        return sent_before(connection, sender, client_id).map(Some);
+        return sent_before(connection, sender, client_id).map(Ok);
     }
     let id = connection.last_insert_rowid();
     let touch = |sql: &str, owner: UserId, partner: UserId| {
@@ -226,7 +242,25 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Option<
             sender,
         )?;
     }
-    Ok(Some(added))
+    Ok(Ok(added))
+}
+
+/// Why nothing may be sent, if that is so.
+fn why_not(
+    connection: &Connection,
+    sender: UserId,
+    receiver: UserId,
+) -> rusqlite::Result<Option<NotAdded>> {
+    let blocked = connection
+        .prepare_cached(MAY_SEND)?
+        .query_row([sender.0, receiver.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match blocked {
+        None => Some(NotAdded::NoChat),
+        Some((true, _)) => Some(NotAdded::BlockedBySender),
+        Some((false, true)) => Some(NotAdded::BlockedByReceiver),
+        Some((false, false)) => None,
+    })
 }
 
 fn sent_before(

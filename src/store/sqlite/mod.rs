@@ -1,6 +1,7 @@
 //! The store on SQLite: SQL and row mapping, nothing else. Reads come from a pool of read-only
 //! connections, writes go through the one [`writer`].
 
+mod blocks;
 mod chats;
 mod flask;
 mod links;
@@ -192,9 +193,15 @@ mod tests {
         connection.execute_batch(open::SCHEMA).unwrap();
         // The plan of an insert lists checks of deferred foreign keys, of which there are none.
         connection.pragma_update(None, "foreign_keys", false).unwrap();
-        let queries =
-            [users::QUERIES, chats::QUERIES, messages::QUERIES, sessions::QUERIES, links::QUERIES]
-                .concat();
+        let queries = [
+            users::QUERIES,
+            chats::QUERIES,
+            blocks::QUERIES,
+            messages::QUERIES,
+            sessions::QUERIES,
+            links::QUERIES,
+        ]
+        .concat();
         assert!(queries.len() > 20, "only {} queries", queries.len());
         for query in queries {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();

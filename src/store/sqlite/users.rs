@@ -30,6 +30,8 @@ const BY_PREFIX: &str = "
 SELECT id, username
 FROM users
 WHERE username >= ?1 AND username <= ?1 || char(0x10ffff)
+  AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?3 AND blocked_id = users.id)
+  AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = users.id AND blocked_id = ?3)
 ORDER BY username
 LIMIT ?2";
 
@@ -90,10 +92,13 @@ impl UserStore for SqliteStore {
         })
     }
 
-    fn users_starting_with(&self, prefix: &str, limit: u32) -> Reply<Vec<User>> {
+    fn users_starting_with(&self, finder: UserId, prefix: &str, limit: u32) -> Reply<Vec<User>> {
         let prefix = prefix.to_owned();
         self.read(move |connection| {
-            connection.prepare_cached(BY_PREFIX)?.query_map(params![prefix, limit], user)?.collect()
+            connection
+                .prepare_cached(BY_PREFIX)?
+                .query_map(params![prefix, limit, finder.0], user)?
+                .collect()
         })
     }
 

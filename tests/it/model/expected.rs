@@ -1,6 +1,6 @@
 //! What should be so, in a few lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use visavis::domain::MessageId;
 
@@ -19,6 +19,8 @@ pub struct Expected {
     pub sent_before: BTreeMap<(usize, u8), MessageId>,
     /// Read positions, by (user, partner); there is one for each open chat.
     chats: BTreeMap<(usize, usize), MessageId>,
+    /// Who has blocked whom.
+    blocks: BTreeSet<(usize, usize)>,
     /// The partners of each user, newest last.
     order: BTreeMap<usize, Vec<usize>>,
 }
@@ -33,6 +35,21 @@ impl Expected {
             self.chats.insert((user, partner), MessageId(0));
             self.touch(user, partner);
         }
+    }
+
+    /// Whether that is another state than before.
+    pub fn block(&mut self, user: usize, partner: usize, blocked: bool) -> bool {
+        let pair = (user, partner);
+        if blocked { self.blocks.insert(pair) } else { self.blocks.remove(&pair) }
+    }
+
+    pub fn has_blocked(&self, user: usize, partner: usize) -> bool {
+        self.blocks.contains(&(user, partner))
+    }
+
+    /// Whether one of the two has blocked the other.
+    pub fn is_blocked(&self, user: usize, partner: usize) -> bool {
+        self.has_blocked(user, partner) || self.has_blocked(partner, user)
     }
 
     pub fn say(&mut self, said: Said) {

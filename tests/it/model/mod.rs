@@ -1,5 +1,5 @@
-//! Random schedules of opening, sending, sending again, reading, leaving and coming back, over several
-//! people with several devices, through the services: they agree with a model of a few lines, and a
+//! Random schedules of opening, sending, sending again, reading, blocking, leaving and coming back, over
+//! several people with several devices, through the services: they agree with a model of a few lines, and a
 //! client that lived through it all knows what a freshly loaded one does.
 
 mod device;
@@ -30,6 +30,7 @@ enum Step {
     Burst { user: usize, partner: usize, messages: usize },
     ReadUpTo { user: usize, partner: usize, message: usize },
     Remaining { user: usize, partner: usize, count: i64 },
+    Block { user: usize, partner: usize, blocked: bool },
     Leave { user: usize, device: usize },
     Return { user: usize, device: usize },
 }
@@ -48,6 +49,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|((user, partner), message)| Step::ReadUpTo { user, partner, message }),
         4 => (both(), -2..40_i64)
             .prop_map(|((user, partner), count)| Step::Remaining { user, partner, count }),
+        // Seldom, and taken back more often than not, so that most of what is sent arrives.
+        2 => (both(), 0..3_u8)
+            .prop_map(|((user, partner), of)| Step::Block { user, partner, blocked: of == 0 }),
         3 => device().prop_map(|(user, device)| Step::Leave { user, device }),
         3 => device().prop_map(|(user, device)| Step::Return { user, device }),
     ]
@@ -102,14 +106,18 @@ impl World {
             Step::Remaining { user, partner, count } => {
                 self.mark(user, partner, ReadMark::Remaining(count)).await;
             }
+            Step::Block { user, partner, blocked } => self.block(user, partner, blocked).await,
             Step::Leave { user, device } => self.devices[user][device].connected = false,
             Step::Return { user, device } => self.sync(user, device).await,
         }
     }
 
     async fn open(&mut self, user: usize, partner: usize) {
-        let opened = self.services.chats.open(self.ids[user], self.ids[partner]).await.unwrap();
-        assert_eq!(opened.new, !self.expected.is_open(user, partner));
+        let opened = self.services.chats.open(self.ids[user], self.ids[partner]).await;
+        if self.expected.is_blocked(user, partner) && !self.expected.is_open(user, partner) {
+            return assert!(matches!(opened, Err(Error::NotFound(_))), "{opened:?}");
+        }
+        assert_eq!(opened.unwrap().new, !self.expected.is_open(user, partner));
         self.expected.open(user, partner);
         self.connected(user).for_each(|device| device.chat_opened(partner));
     }
@@ -122,22 +130,27 @@ impl World {
             text: text.clone(),
             client_id: again.map(|number| format!("0190f5a0-0000-7000-8000-00000000000{number}")),
         });
+        let before = again.map(|number| (user, number));
+        let before = before.and_then(|sent| self.expected.sent_before.get(&sent).copied());
         let added = match sending.unwrap().await {
             Ok(added) => added,
+            Err(Error::Forbidden(_)) => {
+                assert_eq!(before, None);
+                return assert!(self.expected.is_blocked(user, partner));
+            }
             Err(error) => {
                 assert!(matches!(error, Error::NotFound(_)), "{error:?}");
                 return assert!(!self.expected.is_open(user, partner));
             }
         };
-        let sent_before = &mut self.expected.sent_before;
-        let before = again.and_then(|number| sent_before.get(&(user, number)).copied());
         assert_eq!(added.duplicate, before.is_some());
         if let Some(first) = before {
             return assert_eq!(added.id, first);
         }
         if let Some(number) = again {
-            sent_before.insert((user, number), added.id);
+            self.expected.sent_before.insert((user, number), added.id);
         }
+        assert!(!self.expected.is_blocked(user, partner));
         assert!(self.expected.said.last().is_none_or(|last| last.id < added.id));
         assert_eq!(added.opened_chat, !self.expected.is_open(partner, user));
         let said = Said { id: added.id, sender: user, receiver: partner, text };
@@ -179,6 +192,18 @@ impl World {
         if moved {
             let count = state.new_message_count;
             self.connected(user).for_each(|device| device.count_changed(partner, count));
+        }
+    }
+
+    async fn block(&mut self, user: usize, partner: usize, blocked: bool) {
+        let setting = self.services.blocks.set(self.ids[user], self.ids[partner], blocked);
+        match setting.await {
+            Ok(changed) => assert_eq!(changed, self.expected.block(user, partner, blocked)),
+            Err(Error::Invalid(_)) => assert_eq!(user, partner),
+            Err(error) => {
+                assert!(matches!(error, Error::NotFound(_)), "{error:?}");
+                assert!(!self.expected.is_open(user, partner));
+            }
         }
     }
 
@@ -233,6 +258,10 @@ impl World {
                 .map(|chat| (self.person(chat.partner.id), chat.read.new_message_count))
                 .collect();
             assert_eq!(list, self.expected.list(user));
+            let found = self.services.accounts.find(self.ids[user], "").await.unwrap();
+            let found: Vec<usize> = found.into_iter().map(|other| self.person(other.id)).collect();
+            let others = (0..PEOPLE).filter(|other| !self.expected.is_blocked(user, *other));
+            assert_eq!(found, others.collect::<Vec<_>>());
             for (partner, count) in list {
                 self.check_chat(user, partner, count).await;
             }
@@ -245,6 +274,7 @@ impl World {
         let chats = &self.services.chats;
         let newest = chats.newest(user_id, partner_id).await.unwrap();
         assert_eq!(newest.read.new_message_count, count);
+        assert_eq!(newest.blocked, self.expected.has_blocked(user, partner));
         let mut shown = newest.messages;
         let unread = self.expected.unread(user, partner);
         let oldest_shown = shown.last().map_or(MessageId(0), |message| message.id);

@@ -1,0 +1,48 @@
+//! Blocking somebody.
+
+use std::sync::Arc;
+
+use socketioxide::extract::AckSender;
+
+use super::payload::{Block, BlockChanged, Blocked};
+use super::presence::Seat;
+use super::reply::refuse;
+use super::{Realtime, address, events};
+use crate::domain::{Error, UserId};
+
+/// Stands in the same line as messages: what the other sent before is told before the
+/// acknowledgement, and nothing after it. The other is told nothing.
+pub fn block(
+    realtime: &Arc<Realtime>,
+    seat: &Arc<Seat>,
+    block: Result<Block, Error>,
+    ack: AckSender,
+) {
+    let block = match block {
+        Ok(block) => block,
+        Err(error) => return refuse(seat, ack, &error),
+    };
+    // A write like a message, so it counts as one.
+    if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
+        return refuse(seat, ack, &error);
+    }
+    let Block { chat_partner_id, blocked } = block;
+    let partner: UserId = chat_partner_id.into();
+    let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
+    realtime.order.begin(move || {
+        let setting = realtime_then.services.blocks.set(seat.user.id, partner, blocked);
+        async move {
+            let changed = match setting.await {
+                Ok(changed) => changed,
+                Err(error) => return refuse(&seat, ack, &error),
+            };
+            seat.acknowledge(ack, &Blocked { blocked });
+            if changed {
+                let payload = BlockChanged { chat_partner_id: partner, blocked };
+                for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
+                    other.emit(events::BLOCK_CHANGED, &payload, 0);
+                }
+            }
+        }
+    });
+}
