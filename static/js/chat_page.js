@@ -107,6 +107,9 @@ export class ChatPage {
       this.#list.setCount(chat_partner_id, new_message_count, last_read_id);
       this.#conversationWith(chat_partner_id)?.readElsewhere(last_read_id);
     });
+    connection.on(ServerEvent.BLOCK_CHANGED, ({ chat_partner_id, blocked }) => {
+      this.#conversationWith(chat_partner_id)?.block.change(blocked);
+    });
     connection.on(ServerEvent.CHAT_OPENED, ({ id, username }) => {
       if (!this.#list.chat(id)) this.#list.add(id, username);
     });
@@ -166,9 +169,9 @@ export class ChatPage {
   #open(id, username) {
     const conversation = new Conversation(this.#panel, this.#userId, { id, username }, this.#drafts.of(id), {
       join: (show) =>
-        this.#joined.join(id, (rows, new_message_count, last_read_id) => {
+        this.#joined.join(id, (rows, new_message_count, last_read_id, blocked) => {
           this.#list.settleCount(id, { new_message_count, last_read_id });
-          show(rows, last_read_id);
+          show(rows, last_read_id, blocked);
         }),
       loadOlder: async (message_count, before_id) => {
         const question = { chat_partner_id: id, message_count, before_id };
@@ -179,6 +182,12 @@ export class ChatPage {
         const question = { chat_partner_id: id, new_message_count, last_read_id };
         return this.#connection.request(ClientEvent.COUNT_UPDATED, question, (read) =>
           this.#list.setCount(id, read.new_message_count, read.last_read_id),
+        );
+      },
+      setBlocked: (blocked) => {
+        const question = { chat_partner_id: id, blocked };
+        return this.#connection.request(ClientEvent.BLOCK, question, (set) =>
+          this.#conversationWith(id)?.block.change(set.blocked),
         );
       },
       onSend: (text) => {

@@ -1,6 +1,7 @@
 // The open chat: its messages, its composer, and what was read in it.
 
 import { paintAvatar } from "./avatar.js";
+import { Block } from "./block.js";
 import { Composer } from "./composer.js";
 import { History } from "./history.js";
 import { MessageList } from "./message_list.js";
@@ -18,10 +19,11 @@ import { Viewport } from "./viewport.js";
  * @property {string} username
  *
  * @typedef {object} ConversationEvents
- * @property {(show: (rows: Row[], lastReadId: number) => void) => Promise<unknown>} join joins the
- *   chat and calls `show` with its newest messages
+ * @property {(show: (rows: Row[], lastReadId: number, blocked: boolean) => void) => Promise<unknown>}
+ *   join joins the chat and calls `show` with its newest messages
  * @property {(count: number, beforeId: number) => Promise<Row[]>} loadOlder
  * @property {(lastReadId: number, remaining: number) => Promise<unknown>} reportRead
+ * @property {(blocked: boolean) => Promise<unknown>} setBlocked
  * @property {(text: string) => void} onSend
  * @property {(text: string) => void} onDraft
  * @property {(entry: Entry) => void} onRetry
@@ -73,6 +75,8 @@ export class Conversation {
     this.#history = new History(log, this.#list, this.#viewport, this.#notice, events.loadOlder);
     this.#unread = new Unread(log, events.reportRead);
     this.#composer = new Composer(find(panel, "#right-panel-bottom"), draft, events);
+    find(panel, ".block").hidden = partner.id === userId;
+    this.block = new Block(panel, partner.username, events.setBlocked, () => this.focus());
     document.addEventListener("visibilitychange", this.#onVisible);
   }
 
@@ -101,9 +105,12 @@ export class Conversation {
   /** Joins the chat, for the first time or after the connection was lost. */
   async join() {
     this.#live = false;
+    const settle = this.block.asking();
     try {
-      await this.#events.join((rows, lastReadId) => {
-        if (!this.#closed) this.#show(rows, lastReadId);
+      await this.#events.join((rows, lastReadId, blocked) => {
+        if (this.#closed) return;
+        settle(blocked);
+        this.#show(rows, lastReadId);
       });
       this.#notice.hide();
     } catch (error) {
@@ -112,7 +119,8 @@ export class Conversation {
   }
 
   focus() {
-    this.#composer.focus();
+    if (this.block.blocked) this.block.focus();
+    else this.#composer.focus();
   }
 
   /**
@@ -194,6 +202,7 @@ export class Conversation {
     this.#unread.close();
     this.#history.close();
     this.#viewport.close();
+    this.block.close();
     const top = find(this.#panel, "#right-panel-top");
     top.replaceChildren();
     this.#panel.replaceChildren(top);

@@ -6,6 +6,7 @@ export const ClientEvent = Object.freeze({
   HISTORY_SCROLLED: "message_history_is_scrolled_to_the_top",
   MESSAGE_SENT: "message_sent",
   COUNT_UPDATED: "new_message_count_updated",
+  BLOCK: "block",
   SYNC: "sync",
 });
 
@@ -16,6 +17,7 @@ export const ServerEvent = Object.freeze({
   FROM_ANOTHER_CHAT: "message_received_from_another_chat",
   SENT_ELSEWHERE: "message_sent_elsewhere",
   COUNT_CHANGED: "new_message_count_changed",
+  BLOCK_CHANGED: "block_changed",
   CHAT_OPENED: "chat_opened",
 });
 
@@ -45,15 +47,19 @@ export const ServerEvent = Object.freeze({
  *     { chat_partner_id: number, message_count: number, before_id: number },
  *   message_sent: { message: string, chat_partner_id: number, client_id: string },
  *   new_message_count_updated: { chat_partner_id: number } & ReadState,
+ *   block: { chat_partner_id: number, blocked: boolean },
  *   sync: { since_id: number },
  * }} Questions
  *
  * The arguments of each acknowledgement. Messages come newest first, but for `sync`.
  * @typedef {{
- *   join_chat: [messages: Row[], newMessageCount: number, read: { last_read_id: number }],
+ *   join_chat: [
+ *     messages: Row[], newMessageCount: number, joined: { last_read_id: number, blocked: boolean },
+ *   ],
  *   message_history_is_scrolled_to_the_top: [messages: Row[]],
  *   message_sent: [sent: { timestamp: string, id: number, duplicate: boolean }],
  *   new_message_count_updated: [read: ReadState],
+ *   block: [set: { blocked: boolean }],
  *   sync: [synced: Synced],
  * }} Answers
  *
@@ -69,6 +75,7 @@ export const ServerEvent = Object.freeze({
  *   message_sent_elsewhere:
  *     { chat_partner_id: number, id: number, message: string, timestamp: string },
  *   new_message_count_changed: { chat_partner_id: number } & ReadState,
+ *   block_changed: { chat_partner_id: number, blocked: boolean },
  *   chat_opened: { id: number, username: string },
  * }} News
  */

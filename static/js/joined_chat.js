@@ -26,7 +26,7 @@ export class JoinedChat {
   /**
    * Rejects with a RequestError.
    * @param {number} chatId
-   * @param {(rows: Row[], newMessageCount: number, lastReadId: number) => void} show gets the
+   * @param {(rows: Row[], newMessageCount: number, lastReadId: number, blocked: boolean) => void} show gets the
    *   newest messages, newest first, before any later one is heard of
    */
   async join(chatId, show) {
@@ -34,13 +34,13 @@ export class JoinedChat {
     const attempt = this.#attempts;
     const question = { chat_partner_id: chatId };
     try {
-      await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, read) => {
+      await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, joined) => {
         // An answer that is overtaken does not undo a newer one. While a newer one is on its way,
         // this chat is the one that the server may speak of.
         if (attempt < this.#answered) return;
         this.#answered = attempt;
         this.#id = chatId;
-        show(rows, count, read.last_read_id);
+        show(rows, count, joined.last_read_id, joined.blocked);
       });
     } catch (error) {
       // Whether the server has joined that chat or not is unknown: begin anew.

@@ -63,6 +63,23 @@ test("a message that is sent while its chat is being loaded is shown once", boun
     assert.equal(await bobs.unsent.count(), 0);
   }));
 
+test("a block that was told of while its chat is being loaded stands", bounded, () =>
+  withHeldAnswers({}, async ({ bobs, answers, ann, bob }) => {
+    await (await ann.connect()).send(bob, "one");
+    await bobs.counts("ann", 1);
+    answers.hold("join_chat");
+    await bobs.open("ann");
+    await answers.holds(1);
+    // The answer that is held knows nothing of this.
+    await (await bob.connect()).block(ann, true);
+    const unblock = bobs.page.getByRole("button", { name: "Unblock" });
+    await unblock.waitFor();
+    answers.release();
+    await bobs.shows("one", "theirs");
+    assert.equal(await unblock.isVisible(), true);
+    assert.equal(await bobs.box.isVisible(), false);
+  }));
+
 test("a message that was written in a gap is shown once when its chat is loaded anew", bounded, () =>
   withHeldAnswers({ complaints: OUTAGE }, async ({ chat, bobs, answers, ann, bob }) => {
     await bobs.open("ann");
