@@ -42,8 +42,8 @@ test("who is blocked reads why a message was not sent, and it is not sent again"
     const [anns, bobs] = [await ann.chats(), await bob.chats()];
     await anns.open("bob");
     await bobs.open("ann");
-    await bobs.send("before");
-    await anns.shows("before", "theirs");
+    await bobs.send("at first");
+    await anns.shows("at first", "theirs");
     await blockPartner(anns);
 
     await bobs.send("are you there?");
@@ -51,7 +51,7 @@ test("who is blocked reads why a message was not sent, and it is not sent again"
     assert.equal(await bobs.failed.getByRole("button", { name: "Try again" }).count(), 0);
     assert.equal(await bobs.box.isVisible(), true);
     await bobs.reopen("ann");
-    await bobs.shows("before", "mine");
+    await bobs.shows("at first", "mine");
     await bobs.failed.filter({ hasText: "are you there?" }).waitFor();
 
     await block(anns).unblock.click();
@@ -60,7 +60,7 @@ test("who is blocked reads why a message was not sent, and it is not sent again"
     await bobs.box.press("Enter");
     await anns.shows("are you there?", "theirs");
     // What was refused came neither then nor by itself.
-    assert.deepEqual(await anns.texts(), ["before", "are you there?"]);
+    assert.deepEqual(await anns.texts(), ["at first", "are you there?"]);
     await anns.send("yes");
     await bobs.shows("yes", "theirs");
   }));

@@ -54,7 +54,7 @@ test("nothing that a blocked sender sends reaches the blocker, whatever the bloc
   await ann.opens(cyd);
   await cyd.opens(ann);
   const [benTab, cydTab] = [await ben.connect(), await cyd.connect()];
-  await benTab.send(ann, "before");
+  await benTab.send(ann, "at first");
   const annElsewhere = await ann.elsewhere();
   const [withBen, withCyd, withNobody, device] = [
     await ann.connect(),
@@ -82,7 +82,7 @@ test("nothing that a blocked sender sends reaches the blocker, whatever the bloc
   }
   const back = await ann.connect();
   const { messages, chats } = await synced(back);
-  assert.deepEqual(messages.map((/** @type {{ message: string }} */ row) => row.message), ["before", "the last"]);
+  assert.deepEqual(messages.map((/** @type {{ message: string }} */ row) => row.message), ["at first", "the last"]);
   const ofBen = (/** @type {{ id: number }} */ chat) => chat.id === ben.id;
   assert.deepEqual(chats.find(ofBen), before.chats.find(ofBen));
   assert.equal(chats[0].id, cyd.id);
