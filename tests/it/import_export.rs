@@ -214,7 +214,18 @@ fn what_is_no_flask_database_is_refused() {
     let (store, dir) = sqlite();
     drop(store);
     fs::write(dir.path().join("diary"), "Dear diary, this is no database. ".repeat(100)).unwrap();
+    // Rows without a number of their own have no order.
+    let other = Connection::open(dir.path().join("other.db")).unwrap();
+    other
+        .execute_batch(
+            "CREATE TABLE users (id, username, hash);
+             CREATE TABLE messages (sender_id, receiver_id, message, timestamp);
+             CREATE TABLE chats (user_id, chat_partner_id, last_message_date, new_message_count,
+                 PRIMARY KEY (user_id, chat_partner_id)) WITHOUT ROWID",
+        )
+        .unwrap();
     for (file, words) in [
+        ("other.db", "other.db is no database of the Flask chat"),
         ("messenger.db", "messenger.db is no database of the Flask chat"),
         ("diary", "diary is damaged or no SQLite database"),
         ("nowhere.db", "there is no file nowhere.db"),

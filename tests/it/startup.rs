@@ -56,6 +56,17 @@ fn a_damaged_flask_database_is_refused() {
 }
 
 #[test]
+fn a_damaged_schema_is_told_in_one_line() {
+    let (path, _dir) = flask_database();
+    let mut bytes = fs::read(&path).unwrap();
+    let column = b"last_message_date NUMERIC NOT NULL,\n";
+    let place = bytes.windows(column.len()).position(|window| window == column).unwrap();
+    bytes[place] = b'\'';
+    fs::write(&path, bytes).unwrap();
+    assert_refused(&path, "ast_message_date NUMERIC NOT NULL, new_message_count INTEGER");
+}
+
+#[test]
 fn a_truncated_database_is_refused() {
     let (path, _dir) = flask_database();
     let bytes = fs::read(&path).unwrap();

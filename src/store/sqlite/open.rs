@@ -17,6 +17,9 @@ const SCHEMA_VERSION: i64 = 2;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/2.sql")];
 
+/// How much of SQLite's reason is passed on.
+const REASON_CHARS_MAX: usize = 200;
+
 /// Why a database was not opened: one sentence for the operator. The file is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -64,7 +67,7 @@ pub enum OpenError {
 
 impl OpenError {
     pub(super) fn failed(path: &Path, reason: impl fmt::Display) -> Self {
-        Self::Failed { path: path.to_owned(), reason: format!("{reason}") }
+        Self::Failed { path: path.to_owned(), reason: one_line(reason) }
     }
 
     /// The sentence for a new file that cannot be written.
@@ -82,7 +85,7 @@ impl OpenError {
     }
 
     pub(super) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: format!("{reason}") }
+        Self::Damaged { path: path.to_owned(), reason: one_line(reason) }
     }
 
     /// The sentence for what SQLite said of the file at `path`.
@@ -95,6 +98,17 @@ impl OpenError {
             }
             _ => Self::failed(path, error),
         }
+    }
+}
+
+/// SQLite quotes statements, which have several lines, and as much of a damaged file as it likes.
+fn one_line(reason: impl fmt::Display) -> String {
+    let reason = reason.to_string();
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 
@@ -198,7 +212,7 @@ pub(super) fn check_pages(connection: &Connection, path: &Path) -> Result<(), Op
     let verdict: String = connection
         .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
         .map_err(|error| OpenError::from_sqlite(path, &error))?;
-    if verdict == "ok" { Ok(()) } else { Err(OpenError::damaged(path, verdict.replace('\n', " "))) }
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::damaged(path, verdict)) }
 }
 
 /// What opening the file at `path` would find, without touching it.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fill::{Stopped, fill};
 use super::rows::{FlaskMessage, Refused};
@@ -49,7 +49,11 @@ pub fn import(flask: &Path, new: &Path, watch: Watch<'_>) -> Result<Report, Open
         .map_err(of_new)?;
     let source = Source { connection: &snapshot.connection, prefix: "" };
     let report = fill(&source, &target, watch).map_err(|stopped| match stopped {
-        Stopped::Sqlite(error) => of_new(error),
+        Stopped::Sqlite(error) => match error.sqlite_error_code() {
+            // What was made a moment ago is not damaged.
+            Some(ErrorCode::DatabaseCorrupt) => OpenError::from_sqlite(flask, &error),
+            _ => of_new(error),
+        },
         Stopped::Refused(refused) => refused.in_file(flask),
     })?;
     target.execute_batch("COMMIT").map_err(of_new)?;

@@ -81,7 +81,8 @@ const BOUNDED_MEMORY: &str = "PRAGMA cache_size = -32768; PRAGMA temp_store = FI
 /// SQLite's own default, which a server's connection goes back to.
 const USUAL_MEMORY: &str = "PRAGMA cache_size = -2000; PRAGMA temp_store = DEFAULT;";
 
-/// Whether this is a database of the original: its three tables, with their columns, no others.
+/// Whether this is a database of the original: its three tables, with their columns and a rowid, which
+/// tells the order of rows; no others.
 pub(super) fn wrote(connection: &Connection) -> rusqlite::Result<bool> {
     let mut tables = connection.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -91,7 +92,13 @@ pub(super) fn wrote(connection: &Connection) -> rusqlite::Result<bool> {
         return Ok(false);
     }
     let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let mut rowids = connection.prepare(
+        "SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND wr = 0",
+    )?;
     for (table, wanted) in TABLES {
+        if !rowids.exists([table])? {
+            return Ok(false);
+        }
         let found: Vec<String> =
             columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
         if !wanted.iter().all(|column| found.iter().any(|name| name == column)) {
