@@ -60,6 +60,30 @@ async fn a_deployments_page_may_extend_an_embedded_layout() {
 }
 
 #[tokio::test]
+async fn a_page_without_an_end_or_a_bound_gets_the_apology() {
+    for wrong in [
+        "{% for x in range(99999) %}{% for y in range(99999) %}{% endfor %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% set ns = namespace(x='x') %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+        "{{ lipsum(n=99999999999) }}",
+        "{{ 'x'|center(99999999999) }}",
+        "{{ 'x'.ljust(99999999999) }}",
+        "{{ 'x'.zfill(99999999999) }}",
+        "{{ 'x\ny'|indent(99999999999, true) }}",
+        "{{ [1]|tojson(indent=18446744073709551615) }}",
+        "{{ ('x' * 99999)|replace('', 'x' * 99999) }}",
+        "{{ ('x ' * 99999)|wordwrap(1, wrapstring='x' * 99999) }}",
+    ] {
+        let dir = folder(&[("login.html", wrong)]);
+        let site = site_over(dir.path(), &[]).await;
+        let (status, text) = page(&site, "/login").await;
+        assert_eq!(status, 500, "{wrong}");
+        assert!(text.contains("Something went wrong :("), "{wrong}: {text}");
+        assert_eq!(page(&site, "/register").await.0, 200, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_fails_gets_the_embedded_apology() {
     for wrong in [
         "a\n{% if %}",

@@ -1,14 +1,14 @@
 //! Jinja2's filters, tests and globals that minijinja lacks or has otherwise.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use minijinja_contrib::{filters as contributed, globals};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use textwrap::{WordSplitter, WrapAlgorithm};
 
 use super::escape::{escape, escaped, force_escape, text};
-use super::json;
 use super::methods::padded;
+use super::{json, pay};
 
 /// How a filter of minijinja takes its arguments, where Jinja2 takes them by name and by place.
 #[derive(Clone, Copy)]
@@ -26,6 +26,7 @@ pub fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("urlencode", urlencode);
     environment.add_filter("xmlattr", xmlattr);
     environment.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
+    environment.add_function("lipsum", lipsum);
     environment.add_test("callable", is_callable);
     environment.add_test("sequence", is_sequence);
 
@@ -131,12 +132,21 @@ fn string(value: &Value) -> Value {
     }
 }
 
-fn tojson(value: &Value, indent: Option<usize>) -> Result<Value, Error> {
-    json::tojson(value, indent)
+fn tojson(state: &State, value: &Value, indent: Option<usize>) -> Result<Value, Error> {
+    json::tojson(state, value, indent)
 }
 
-fn center(value: &Value, width: Option<usize>) -> Value {
-    Value::from(padded(&text(value), "center", width.unwrap_or(80), ' '))
+fn center(state: &State, value: &Value, width: Option<usize>) -> Result<Value, Error> {
+    padded(state, &text(value), "center", width.unwrap_or(80), ' ').map(Value::from)
+}
+
+/// Words that mean nothing: `n` paragraphs of at most `max` words.
+fn lipsum(state: &mut State, n: Option<usize>, named: Kwargs) -> Result<Value, Error> {
+    let number = |name| named.peek::<Option<usize>>(name);
+    let paragraphs = n.map_or_else(|| number("n"), |n| Ok(Some(n)))?.unwrap_or(5);
+    let words = number("max")?.max(number("min")?).unwrap_or(0).max(100);
+    pay(state, paragraphs.saturating_mul(words).saturating_mul("consectetuer ".len()))?;
+    globals::lipsum(state, n, named)
 }
 
 fn filesizeformat(value: &Value, binary: Option<bool>) -> Result<String, Error> {
@@ -194,6 +204,9 @@ fn parse_float(value: &Value) -> Option<f64> {
     }
 }
 
+/// No number has more digits behind the point.
+const DIGITS_MAX: usize = 1074;
+
 /// A number with `precision` digits behind the point; halves go to the even neighbour.
 fn round(number: &Value, precision: Option<i32>, method: Option<&str>) -> Result<Value, Error> {
     let precision = precision.unwrap_or(0);
@@ -203,6 +216,7 @@ fn round(number: &Value, precision: Option<i32>, method: Option<&str>) -> Result
         "common" if number.is_integer() && precision >= 0 => return Ok(number.clone()),
         // The formatter rounds what the number is exactly, as Python does.
         "common" => match usize::try_from(precision) {
+            Ok(digits) if digits > DIGITS_MAX => value,
             Ok(digits) => format!("{value:.digits$}").parse().unwrap_or(value),
             Err(_) => (value * scale).round_ties_even() / scale,
         },
@@ -218,13 +232,22 @@ fn round(number: &Value, precision: Option<i32>, method: Option<&str>) -> Result
     Ok(if number.is_integer() && precision < 0 { Value::from(whole) } else { Value::from(rounded) })
 }
 
-fn indent(value: &Value, width: Option<&Value>, first: Option<bool>, blank: Option<bool>) -> Value {
+fn indent(
+    state: &State,
+    value: &Value,
+    width: Option<&Value>,
+    first: Option<bool>,
+    blank: Option<bool>,
+) -> Result<Value, Error> {
     let string = text(value);
-    let indention = match width {
-        Some(width) if width.as_str().is_some() => text(width).into_owned(),
-        Some(width) => " ".repeat(usize::try_from(width.clone()).unwrap_or(0)),
-        None => " ".repeat(4),
+    let (indention, width) = match width {
+        Some(width) if width.as_str().is_some() => (text(width), 1),
+        Some(width) => (" ".into(), usize::try_from(width.clone()).unwrap_or(0)),
+        None => (" ".into(), 4),
     };
+    let lines = string.split('\n').count();
+    pay(state, indention.len().saturating_mul(width).saturating_mul(lines))?;
+    let indention = indention.repeat(width);
     let mut indented = String::new();
     for (place, line) in string.split('\n').enumerate() {
         let wanted = if place == 0 {
@@ -238,31 +261,41 @@ fn indent(value: &Value, width: Option<&Value>, first: Option<bool>, blank: Opti
         }
         indented.push_str(line);
     }
-    if value.is_safe() { Value::from_safe_string(indented) } else { Value::from(indented) }
+    Ok(if value.is_safe() { Value::from_safe_string(indented) } else { Value::from(indented) })
 }
 
 /// A text with `old` changed to `new`, at most `count` times; what is not markup is escaped where it
 /// meets markup.
-fn replace(value: &Value, old: &Value, new: &Value, count: Option<i64>) -> Value {
+fn replace(
+    state: &State,
+    value: &Value,
+    old: &Value,
+    new: &Value,
+    count: Option<i64>,
+) -> Result<Value, Error> {
     let markup = value.is_safe() || old.is_safe() || new.is_safe();
     let (value, new) =
         if markup { (escape(value), escape(new)) } else { (value.clone(), new.clone()) };
     let (value, old, new) = (text(&value), text(old), text(&new));
+    pay(state, value.matches(&*old).count().saturating_mul(new.len()))?;
     let replaced = match count.and_then(|count| usize::try_from(count).ok()) {
         Some(count) => value.replacen(&*old, &new, count),
         None => value.replace(&*old, &new),
     };
-    if markup { Value::from_safe_string(replaced) } else { Value::from(replaced) }
+    Ok(if markup { Value::from_safe_string(replaced) } else { Value::from(replaced) })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the template engine passes it so")]
+/// `further` are `wrapstring` and `break_on_hyphens`: a filter takes five arguments at most.
 fn wordwrap(
+    state: &State,
     value: &Value,
     width: Option<usize>,
     break_long_words: Option<bool>,
-    wrapstring: Option<&str>,
-    break_on_hyphens: Option<bool>,
-) -> String {
-    let splitter = if break_on_hyphens.unwrap_or(true) {
+    further: Rest<Value>,
+) -> Result<String, Error> {
+    let (between, hyphens): (Option<&str>, Option<bool>) = from_args(&further)?;
+    let splitter = if hyphens.unwrap_or(true) {
         WordSplitter::HyphenSplitter
     } else {
         WordSplitter::NoHyphenation
@@ -271,7 +304,11 @@ fn wordwrap(
         .break_words(break_long_words.unwrap_or(true))
         .wrap_algorithm(WrapAlgorithm::FirstFit)
         .word_splitter(splitter);
-    textwrap::wrap(&text(value), options).join(wrapstring.unwrap_or("\n"))
+    let value = text(value);
+    let lines = textwrap::wrap(&value, options);
+    let between = between.unwrap_or("\n");
+    pay(state, lines.len().saturating_mul(between.len()))?;
+    Ok(lines.join(between))
 }
 
 /// Everything but letters, digits, `-._~` and, in a single value, `/`.

@@ -4,17 +4,19 @@
 use std::fmt::Write;
 
 use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 use super::escape::{float, float_text, text};
+use super::pay;
 
-pub fn tojson(value: &Value, indent: Option<usize>) -> Result<Value, Error> {
+pub fn tojson(state: &State, value: &Value, indent: Option<usize>) -> Result<Value, Error> {
     let mut json = String::new();
-    write(&mut json, value, indent, 0)?;
+    write(state, &mut json, value, indent, 0)?;
     Ok(Value::from_safe_string(json))
 }
 
 fn write(
+    state: &State,
     json: &mut String,
     value: &Value,
     indent: Option<usize>,
@@ -31,8 +33,8 @@ fn write(
         ValueKind::Seq | ValueKind::Iterable => {
             let values: Vec<Value> = value.try_iter()?.collect();
             let mut values = values.iter();
-            write_all(json, ['[', ']'], values.len(), indent, depth, |json| {
-                values.next().map_or(Ok(()), |value| write(json, value, indent, depth + 1))
+            write_all(state, json, ['[', ']'], values.len(), indent, depth, |json| {
+                values.next().map_or(Ok(()), |value| write(state, json, value, indent, depth + 1))
             })?;
         }
         ValueKind::Map => {
@@ -42,11 +44,11 @@ fn write(
             }
             pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
             let mut pairs = pairs.iter();
-            write_all(json, ['{', '}'], pairs.len(), indent, depth, |json| {
+            write_all(state, json, ['{', '}'], pairs.len(), indent, depth, |json| {
                 pairs.next().map_or(Ok(()), |(key, value)| {
                     write_text(json, key);
                     json.push_str(": ");
-                    write(json, value, indent, depth + 1)
+                    write(state, json, value, indent, depth + 1)
                 })
             })?;
         }
@@ -60,6 +62,7 @@ fn write(
 
 /// Writes `count` things between brackets; `each` writes the next of them.
 fn write_all(
+    state: &State,
     json: &mut String,
     [open, close]: [char; 2],
     count: usize,
@@ -67,6 +70,8 @@ fn write_all(
     depth: usize,
     mut each: impl FnMut(&mut String) -> Result<(), Error>,
 ) -> Result<(), Error> {
+    let indention = indent.unwrap_or(0).saturating_mul(depth + 1);
+    pay(state, indention.saturating_mul(count + 1))?;
     let line = |json: &mut String, depth: usize| {
         if let Some(indent) = indent {
             json.push('\n');

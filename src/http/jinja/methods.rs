@@ -5,6 +5,8 @@ use minijinja::value::{Tuple, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
+use super::pay;
+
 pub fn call(
     state: &mut State,
     value: &Value,
@@ -12,7 +14,7 @@ pub fn call(
     args: &[Value],
 ) -> Result<Value, Error> {
     let known = match value.as_str() {
-        Some(string) => of_string(string, method, args)?,
+        Some(string) => of_string(state, string, method, args)?,
         None => of_collection(value, method, args)?,
     };
     let result = match known {
@@ -48,14 +50,20 @@ fn stays_markup(method: &str) -> bool {
     )
 }
 
-fn of_string(string: &str, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
+fn of_string(
+    state: &State,
+    string: &str,
+    method: &str,
+    args: &[Value],
+) -> Result<Option<Value>, Error> {
     Ok(Some(match method {
         "center" | "ljust" | "rjust" => {
             let (width, fill): (usize, Option<char>) = from_args(args)?;
-            Value::from(padded(string, method, width, fill.unwrap_or(' ')))
+            Value::from(padded(state, string, method, width, fill.unwrap_or(' '))?)
         }
         "zfill" => {
             let (width,): (usize,) = from_args(args)?;
+            pay(state, width)?;
             let (sign, digits) = match string.strip_prefix(['-', '+']) {
                 Some(digits) => (&string[..1], digits),
                 None => ("", string),
@@ -153,7 +161,14 @@ fn is_title(string: &str) -> bool {
     any
 }
 
-pub fn padded(string: &str, method: &str, width: usize, fill: char) -> String {
+pub fn padded(
+    state: &State,
+    string: &str,
+    method: &str,
+    width: usize,
+    fill: char,
+) -> Result<String, Error> {
+    pay(state, width.saturating_mul(fill.len_utf8()))?;
     let padding = width.saturating_sub(string.chars().count());
     let left = match method {
         "ljust" => 0,
@@ -162,7 +177,7 @@ pub fn padded(string: &str, method: &str, width: usize, fill: char) -> String {
         _ => padding / 2 + (padding & width & 1),
     };
     let fill_with = |count| std::iter::repeat_n(fill, count);
-    fill_with(left).chain(string.chars()).chain(fill_with(padding - left)).collect()
+    Ok(fill_with(left).chain(string.chars()).chain(fill_with(padding - left)).collect())
 }
 
 fn parts(before: &str, separator: Option<&str>, after: Option<&str>) -> Value {

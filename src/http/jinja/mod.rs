@@ -7,13 +7,19 @@ mod flask;
 mod json;
 mod methods;
 
-use minijinja::{AutoEscape, Environment};
+use minijinja::{AutoEscape, Environment, Error, State};
 
 pub use self::flask::Asked;
+
+/// What one page may cost: each step one, and so do 64 bytes of what it makes. A list of a thousand
+/// chats costs a fortieth of it; a page that never ends would hold up a thread for everybody.
+const FUEL: u64 = 2_000_000;
+const BYTES_A_STEP: usize = 64;
 
 /// An environment without templates.
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
     minijinja_contrib::add_to_environment(&mut environment);
     environment.set_auto_escape_callback(auto_escape);
     environment.set_formatter(escape::write);
@@ -21,6 +27,12 @@ pub fn environment() -> Environment<'static> {
     filters::add_to(&mut environment);
     flask::add_to(&mut environment);
     environment
+}
+
+/// Pays for `bytes` that are about to be made: the engine charges for what a filter gives, but only
+/// when it is there.
+fn pay(state: &State, bytes: usize) -> Result<(), Error> {
+    state.consume_fuel((bytes / BYTES_A_STEP) as u64)
 }
 
 /// Flask escapes in these, and in no others.
