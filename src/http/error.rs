@@ -47,6 +47,14 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, sentence)
     }
 
+    /// Why a form was not read, by the status that says so.
+    pub fn form_not_read(status: StatusCode) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            _ => Self::new(status, "this form did not come whole; send it again"),
+        }
+    }
+
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "this page cannot be used that way")
     }

@@ -2,8 +2,6 @@
 //! that comes back then names the field that is missing.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use super::error::Refusal;
@@ -11,16 +9,15 @@ use super::error::Refusal;
 pub struct Form<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Form<T> {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         use axum::extract::rejection::FormRejection;
         match axum::Form::<T>::from_request(request, state).await {
             Ok(axum::Form(form)) => Ok(Self(form)),
-            Err(FormRejection::BytesRejection(rejection)) => Err(match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Refusal::too_large().into_response(),
-                _ => rejection.into_response(),
-            }),
+            Err(FormRejection::BytesRejection(rejection)) => {
+                Err(Refusal::form_not_read(rejection.status()))
+            }
             Err(_) => Ok(Self(T::default())),
         }
     }

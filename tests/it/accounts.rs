@@ -92,6 +92,18 @@ async fn who_cannot_log_in_is_told_why() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_too_large_gets_an_apology() {
+    let site = Site::start().await;
+    let response = site.browser().log_in("ann", &"x".repeat(70_000)).await;
+    assert_eq!(response.status(), 413);
+    let text = response.text().await.unwrap();
+    assert!(
+        text.contains("this is more than the server takes") && text.contains("Sorry"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_form_counts_as_an_empty_one() {
     let site = Site::start().await;
     let response = site.browser().post_json("/login", "{}").await;
