@@ -7,7 +7,7 @@ mod chats;
 mod events;
 mod messages;
 mod order;
-mod payload;
+pub mod payload;
 mod presence;
 mod reply;
 mod view;
@@ -246,7 +246,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> MessageHandler<LocalAdapter, T
                     TryData::<Object<T>>::from_message_parts(&socket, &mut value, &ack_id);
                 payload
                     .map(|Object(payload)| payload)
-                    .map_err(|error| Error::Invalid(format!("malformed payload: {error}")))
+                    .map_err(|complaint| payload::malformed(&complaint))
             };
         (self.handle)(&self.realtime, &seat, payload, ack);
     }

@@ -9,6 +9,20 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::domain::{Error, Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
 use crate::store::Older;
 
+/// How much of a parser's complaint is passed on. It quotes what it found, which may be a million
+/// bytes: who sends such packets and reads no answer would be owed them all.
+const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// The refusal of a payload that cannot be read.
+pub fn malformed(complaint: &impl fmt::Display) -> Error {
+    let mut sentence = format!("malformed payload: {complaint}");
+    if let Some((end, _)) = sentence.char_indices().nth(COMPLAINT_CHARS_MAX) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+    Error::Invalid(sentence)
+}
+
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
 pub struct Object<T>(pub T);
 
@@ -83,6 +97,7 @@ pub struct HistoryScrolled {
 }
 
 impl HistoryScrolled {
+    /// Where the page starts. Errors: `Invalid` for a count that no conversation reaches.
     pub fn older(&self) -> Result<Older, Error> {
         if let Some(Digits(id)) = self.before_id {
             return Ok(Older::Than(MessageId(id)));
@@ -111,6 +126,7 @@ pub struct CountUpdated {
 }
 
 impl CountUpdated {
+    #[must_use]
     pub fn mark(&self) -> ReadMark {
         match self.last_read_id {
             Some(Digits(id)) => ReadMark::UpTo(MessageId(id)),
@@ -139,6 +155,7 @@ pub struct Sync {
 }
 
 impl Sync {
+    #[must_use]
     pub fn since(&self) -> MessageId {
         MessageId(self.since_id.0)
     }

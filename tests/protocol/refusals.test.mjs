@@ -27,7 +27,7 @@ const NO_OBJECTS = [
 /** What is no id of a user. @type {unknown[]} */
 const NO_IDS = [
   undefined, null, "", " ", "x", "1x", "1.5", "-1", "0x1", 1.5, -1, 0, 1e300, 2 ** 63,
-  "99999999999999999999", true, [], [1], {}, { id: 1 }, Buffer.from("1"),
+  "99999999999999999999", true, [], [1], {}, { id: 1 }, Buffer.from("1"), "x".repeat(50_000),
 ];
 
 /**
@@ -82,6 +82,7 @@ async function assertRefused(client, event, ...args) {
   assert.equal(answer.length, 1, told);
   const [refusal] = answer;
   assert.ok(typeof refusal?.failure === "string" && refusal.failure.length > 3, told);
+  assert.ok(refusal.failure.length < 300, told);
   assert.ok(typeof refusal.code === "string" && refusal.code.length > 0, told);
   assert.deepEqual(Object.keys(refusal).sort(), ["code", "failure"], told);
 }
