@@ -1,6 +1,7 @@
 # make run    builds and serves on http://127.0.0.1:5000
 # make test   installs what the tests need, and runs all of them
 # make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
+# make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
@@ -12,7 +13,7 @@ VALGRIND ?= /usr/bin/valgrind
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos clean \
+.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
@@ -56,6 +57,19 @@ audit: $(cargo_deny)
 
 $(cargo_deny):
 	cargo install cargo-deny@0.20.2 --locked --root target/tools
+
+cargo_fuzz := target/tools/bin/cargo-fuzz
+TARGETS ?= payloads flask pages templates
+
+# Nothing here is unsafe, so no sanitizer is needed, and with none any toolchain will do.
+fuzz: $(cargo_fuzz) $(node_modules_ready)
+	set -e; for target in $(TARGETS); do \
+	  $(cargo_fuzz) run --sanitizer none $$target -- -max_total_time=$(or $(SECONDS),60) \
+	    -timeout=30 -rss_limit_mb=4096 -max_len=2000 -verbosity=0 -print_final_stats=1; \
+	done
+
+$(cargo_fuzz):
+	cargo install cargo-fuzz@0.13.2 --locked --root target/tools
 
 $(node_modules_ready): package.json package-lock.json
 	npm ci

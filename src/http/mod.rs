@@ -41,7 +41,7 @@ use self::error::Refusal;
 use self::metering::Meters;
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
-pub use self::view::Views;
+pub use self::view::{Views, Visit};
 use crate::config::{Config, Origin, Registration};
 use crate::service::{Live, Services};
 

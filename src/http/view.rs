@@ -43,7 +43,13 @@ impl Visit {
     fn new(parts: &Parts, public_url: Option<&Origin>) -> Self {
         let auth = parts.extensions.get::<AuthSession>();
         let member = auth.and_then(|auth| auth.user.as_ref());
-        let visitor = member.map(|member| Visitor::from(&member.0.user)).unwrap_or_default();
+        Self::by(member.map(|member| &member.0.user), parts, public_url)
+    }
+
+    /// The visit of `user`, or of somebody who is not logged in.
+    #[must_use]
+    pub fn by(user: Option<&User>, parts: &Parts, public_url: Option<&Origin>) -> Self {
+        let visitor = user.map(Visitor::from).unwrap_or_default();
         Self { visitor, asked: Asked::of(parts, public_url) }
     }
 
@@ -55,6 +61,7 @@ impl Visit {
     }
 
     /// The same visit, of nobody who is logged in.
+    #[must_use]
     pub fn without_session(self) -> Self {
         Self { visitor: Visitor::default(), ..self }
     }

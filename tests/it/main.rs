@@ -12,6 +12,7 @@ mod conversion;
 mod deployment;
 mod faults;
 mod headers;
+mod invariants;
 mod limits;
 mod migration;
 mod model;

@@ -1,0 +1,11 @@
+//! Payloads of the events.
+
+#![no_main]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../tests/it/invariants/payloads.rs"]
+mod invariants;
+
+fuzz_target!(|bytes: &[u8]| invariants::hold(bytes));

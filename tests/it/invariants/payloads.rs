@@ -1,0 +1,264 @@
+//! What holds for every payload that a client sends: it is read as any reader of JSON would read it,
+//! or refused in a short sentence.
+
+use arbitrary::{Result, Unstructured};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use socketioxide_core::Value;
+use socketioxide_core::packet::PacketData;
+use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
+use socketioxide_parser_common::CommonParser;
+use visavis::domain::{Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId};
+use visavis::realtime::payload::{
+    CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, Sync, malformed,
+};
+use visavis::store::Older;
+
+/// The longest message that a server may be set to take, in characters.
+const BODY_CHARS_MAX: usize = 10_000;
+/// What a refusal may have at most, in bytes: some of 200 characters.
+const SENTENCE_BYTES_MAX: usize = 1000;
+/// What the longest message takes when every character is written as two `\uXXXX`.
+const ESCAPED_BYTES_MAX: usize = 120_000;
+
+/// Makes a payload of `bytes`, and reads it as each of the events.
+pub fn hold(bytes: &[u8]) {
+    let text = match bytes.split_first() {
+        Some((0..=63, text)) => String::from_utf8_lossy(text).into_owned(),
+        _ => object(&mut Unstructured::new(bytes)).unwrap_or_else(|_| "{}".into()),
+    };
+    let Some(event) = Event::read(&text) else { return };
+    event.is_read::<JoinChat>(|json| Some(digits(json, "chat_partner_id")? >= 0), joined);
+    event.is_read::<HistoryScrolled>(
+        |json| {
+            digits(json, "chat_partner_id")?;
+            digits(json, "message_count")?;
+            optional(json, "before_id", |json| digits(json, "before_id"))
+        },
+        scrolled,
+    );
+    event.is_read::<MessageSent>(
+        |json| {
+            digits(json, "chat_partner_id")?;
+            json.get("message")?.as_str()?;
+            optional(json, "client_id", |json| json.get("client_id")?.as_str().map(str::len))
+        },
+        sent,
+    );
+    event.is_read::<CountUpdated>(
+        |json| {
+            digits(json, "chat_partner_id")?;
+            json.get("new_message_count")?.as_i64()?;
+            optional(json, "last_read_id", |json| digits(json, "last_read_id"))
+        },
+        read,
+    );
+    event.is_read::<Sync>(
+        |json| Some(digits(json, "since_id")? >= 0),
+        |json, sync| {
+            assert_eq!(Some(sync.since().0), digits(json, "since_id"));
+        },
+    );
+}
+
+fn joined(json: &Json, join: &JoinChat) {
+    assert_eq!(Some(UserId::from(join.chat_partner_id).0), digits(json, "chat_partner_id"));
+}
+
+fn scrolled(json: &Json, scrolled: &HistoryScrolled) {
+    assert_eq!(Some(UserId::from(scrolled.chat_partner_id).0), digits(json, "chat_partner_id"));
+    let (before, count) = (digits(json, "before_id"), digits(json, "message_count"));
+    match scrolled.older() {
+        Ok(Older::Than(MessageId(id))) => assert_eq!(Some(id), before),
+        Ok(Older::Skip(skipped)) => assert_eq!((before, Some(i64::from(skipped))), (None, count)),
+        Err(error) => {
+            assert!(before.is_none() && count > Some(u32::MAX.into()), "{error}");
+            is_short(&error);
+        }
+    }
+}
+
+fn read(json: &Json, updated: &CountUpdated) {
+    assert_eq!(Some(UserId::from(updated.chat_partner_id).0), digits(json, "chat_partner_id"));
+    match updated.mark() {
+        ReadMark::UpTo(MessageId(id)) => assert_eq!(Some(id), digits(json, "last_read_id")),
+        ReadMark::Remaining(count) => {
+            assert_eq!(json["new_message_count"].as_i64(), Some(count));
+            assert!(json.get("last_read_id").is_none_or(Json::is_null));
+        }
+    }
+}
+
+fn sent(json: &Json, sent: &MessageSent) {
+    assert_eq!(Some(UserId::from(sent.chat_partner_id).0), digits(json, "chat_partner_id"));
+    assert_eq!(json["message"].as_str(), Some(sent.message.as_str()));
+    assert_eq!(json["client_id"].as_str(), sent.client_id.as_deref());
+    if let Some(Err(error)) = sent.client_id.as_deref().map(ClientId::parse) {
+        is_short(&error);
+    }
+    let text = &sent.message;
+    let chars = text.chars().count();
+    let fits = !text.trim().is_empty() && !text.contains('\0') && chars <= BODY_CHARS_MAX;
+    match Body::parse(text.clone(), BODY_CHARS_MAX) {
+        Ok(body) => {
+            assert!(fits, "a body of {chars} characters was taken: {text:?}");
+            assert_eq!(body.into_string(), *text);
+            assert!(text.encode_utf16().count() * "\\uXXXX".len() <= ESCAPED_BYTES_MAX);
+            is_counted_as_no_more_than_it_is(json, text);
+        }
+        Err(error) => {
+            assert!(!fits, "{error}: {text:?}");
+            is_short(&error);
+        }
+    }
+}
+
+/// What a socket is owed is counted by `wire_bytes`, and must not exceed what is written.
+fn is_counted_as_no_more_than_it_is(json: &Json, text: &str) {
+    let id = digits(json, "chat_partner_id").unwrap_or(0);
+    let message = Message {
+        id: MessageId(id),
+        sender_id: UserId(id),
+        receiver_id: UserId(0),
+        message: text.to_owned(),
+        timestamp: Timestamp::from_stored("2026-03-04 05:06:07".into()),
+    };
+    let written = serde_json::to_string(&message).unwrap();
+    assert!(message.wire_bytes() <= written.len(), "{} of {written}", message.wire_bytes());
+    let read: Json = serde_json::from_str(&written).unwrap();
+    assert_eq!(read["message"].as_str(), Some(text));
+    assert_eq!(read["id"].as_i64(), Some(id));
+}
+
+fn is_short(error: &Error) {
+    assert!(matches!(error, Error::Invalid(_)), "{error:?}");
+    let sentence = error.to_string();
+    assert!(!sentence.is_empty() && sentence.len() <= SENTENCE_BYTES_MAX, "{}", sentence.len());
+}
+
+/// An event as the socket has it when it is read, and what another reader of JSON makes of it.
+struct Event {
+    value: Value,
+    json: Json,
+    /// Some name seems to stand there twice: the other reader takes the last, the socket none.
+    twice: bool,
+}
+
+impl Event {
+    /// `None` where this is no list of arguments that both would read: the socket reads its first
+    /// argument and no further.
+    fn read(payload: &str) -> Option<Self> {
+        let packet = format!(r#"42["event",{payload}]"#);
+        let (config, state) = (ParseConfig::default(), ParserState::default());
+        // The first digit is Engine.IO's.
+        let packet = CommonParser.decode_str(&config, &state, packet[1..].to_owned().into());
+        let PacketData::Event(value, None) = packet.expect("an event is a packet").inner else {
+            panic!("an event is an event");
+        };
+        let json = serde_json::from_str(payload).ok()?;
+        assert_eq!(CommonParser.read_event(&value).ok(), Some("event"));
+        let twice = NAMES.iter().any(|name| payload.matches(&format!("\"{name}\"")).count() > 1);
+        Some(Self { value, json, twice })
+    }
+
+    /// Reads it as `T`, which must be possible exactly where `is_one` says so.
+    fn is_read<T: DeserializeOwned>(
+        &self,
+        is_one: impl Fn(&Json) -> Option<bool>,
+        hold: impl Fn(&Json, &T),
+    ) {
+        let mut value = self.value.clone();
+        let expected = self.json.is_object() && is_one(&self.json) == Some(true);
+        match CommonParser.decode_value::<Object<T>>(&mut value, true) {
+            Ok(Object(payload)) => {
+                assert!(expected, "this was taken: {}", self.json);
+                hold(&self.json, &payload);
+            }
+            Err(complaint) => {
+                assert!(self.twice || !expected, "{complaint}: {}", self.json);
+                is_short(&malformed(&complaint));
+            }
+        }
+    }
+}
+
+/// An id or a count, as the protocol has them.
+fn digits(json: &Json, name: &str) -> Option<i64> {
+    match json.get(name)? {
+        Json::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Json::String(_) => None,
+        number => number.as_i64().filter(|number| *number >= 0),
+    }
+}
+
+fn optional<T>(json: &Json, name: &str, wanted: impl Fn(&Json) -> Option<T>) -> Option<bool> {
+    match json.get(name) {
+        None | Some(Json::Null) => Some(true),
+        Some(_) => wanted(json).map(|_| true),
+    }
+}
+
+const NAMES: [&str; 9] = [
+    "chat_partner_id",
+    "message",
+    "message_count",
+    "new_message_count",
+    "before_id",
+    "last_read_id",
+    "client_id",
+    "since_id",
+    "x",
+];
+
+/// An object with fields of the protocol, more of them right than wrong.
+fn object(input: &mut Unstructured<'_>) -> Result<String> {
+    let mut fields = Vec::new();
+    for name in NAMES {
+        for _ in 0..*input.choose(&[0, 1, 1, 1, 1, 1, 1, 2])? {
+            fields.push(format!("{}:{}", Json::from(name), value(input, 3)?));
+        }
+    }
+    Ok(format!("{{{}}}", fields.join(",")))
+}
+
+fn value(input: &mut Unstructured<'_>, depth: u32) -> Result<String> {
+    Ok(match input.int_in_range(0..=11_u8)? {
+        0..=2 => input.arbitrary::<u16>()?.to_string(),
+        3 | 4 => format!("\"{}\"", input.arbitrary::<u16>()?),
+        5 => Json::from(text(input)?).to_string(),
+        6 => (*input.choose(&ODD)?).into(),
+        7 => input.arbitrary::<i64>()?.to_string(),
+        8 => input.arbitrary::<u64>()?.to_string(),
+        9 => format!("{:e}", f64::from(input.arbitrary::<f32>()?)),
+        10 if depth > 0 => format!("[{}]", value(input, depth - 1)?),
+        11 if depth > 0 => format!("{{\"_placeholder\":{}}}", value(input, depth - 1)?),
+        _ => "\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\"".into(),
+    })
+}
+
+const ODD: [&str; 16] = [
+    "null",
+    "true",
+    "-0",
+    "-1",
+    "1e400",
+    "1.0",
+    "9223372036854775807",
+    "9223372036854775808",
+    "\"9223372036854775808\"",
+    "\"007\"",
+    "\"١\"",
+    "\"\\ud800\"",
+    "\"\\u0000\"",
+    "\" \\u2003\"",
+    "{\"_placeholder\":true,\"num\":0}",
+    "\"",
+];
+
+/// A text that is short, or as long as the bounds that it is held to.
+fn text(input: &mut Unstructured<'_>) -> Result<String> {
+    let piece: String = input.arbitrary()?;
+    let about = *input.choose(&[1, 1, 1, 300, 9_999, 10_000, 10_001])?;
+    let times = if piece.is_empty() { 0 } else { about / piece.chars().count().min(about) };
+    Ok(piece.repeat(times))
+}
