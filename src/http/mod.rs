@@ -63,8 +63,8 @@ const CONTENT_POLICY: &str = "default-src 'self'; connect-src 'self'; object-src
 /// What no page of ours needs, so that nothing that slips in may use it.
 const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
      payment=(), usb=()";
-/// For half a year browsers ask for the chat by https only; longer than anybody stays away.
-const TRANSPORT_SECURITY: &str = "max-age=15552000";
+/// For a year browsers ask for the chat by https only; longer than anybody stays away.
+const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
 /// Why the pages cannot be served.
 #[derive(Debug, thiserror::Error)]

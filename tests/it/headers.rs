@@ -96,7 +96,7 @@ async fn every_answer_says_what_browsers_must_not_do_with_it() {
 #[tokio::test]
 async fn https_is_asked_for_only_where_the_chat_has_it() {
     for (url, expected) in
-        [("https://chat.example", Some("max-age=15552000")), ("http://chat.example", None)]
+        [("https://chat.example", Some("max-age=31536000")), ("http://chat.example", None)]
     {
         let site = Site::with_flags(&["--public-url", url]).await;
         for path in PATHS {
