@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Accounts, Live};
@@ -42,8 +43,10 @@ pub async fn follow_other_processes(accounts: Accounts, live: Arc<dyn Live>) {
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = None;
     let mut failed = false;
+    let mut tasks = 0;
     loop {
         interval.tick().await;
+        tell_of_tasks(&mut tasks);
         match look(&accounts, &*live, known).await {
             Ok(version) => (known, failed) = (Some(version), false),
             Err(error) => {
@@ -53,6 +56,16 @@ pub async fn follow_other_processes(accounts: Accounts, live: Arc<dyn Live>) {
                 failed = true;
             }
         }
+    }
+}
+
+/// Says how many tasks there are when their number has changed: one that grows for ever, while nobody
+/// is connected, is something that was not tidied away.
+fn tell_of_tasks(told: &mut usize) {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    if tasks != *told {
+        tracing::debug!(tasks, "{tasks} tasks are alive");
+        *told = tasks;
     }
 }
 

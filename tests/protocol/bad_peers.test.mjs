@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { after, describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { newcomers, partners } from "../support/client.mjs";
+import { atRest, leavesNothing } from "../support/footprint.mjs";
 import { startServer } from "../support/server.mjs";
 
 /** @typedef {import("../support/client.mjs").Person} Person */
@@ -16,6 +17,14 @@ const server = await startServer();
 after(() => server.remove());
 
 const port = Number(new URL(server.url).port);
+
+/** What the server holds before anybody stalls. @type {Awaited<ReturnType<typeof atRest>>} */
+let unused;
+before(async () => {
+  const { ann, ben } = await partners(server);
+  for (const person of [ann, ben]) (await person.connect()).close();
+  unused = await atRest(server);
+});
 
 /** Opens a connection and says `words`; the caller reads, or does not. @param {string} words */
 async function peer(words) {
@@ -47,11 +56,21 @@ async function cut(remote, what) {
   assert.fail(`${what} was not cut off in 50 s`);
 }
 
+/** Tabs that good people have left open. @type {import("../support/client.mjs").Client[]} */
+const tabs = [];
+
+/** @param {Person} person */
+async function connects(person) {
+  const tab = await person.connect();
+  tabs.push(tab);
+  return tab;
+}
+
 /** Connects; the server hears of a socket that has gone a moment later. @param {Person} person */
 async function connectsAtLast(person) {
   for (let tries = 0; ; tries += 1) {
     try {
-      return await person.connect();
+      return await connects(person);
     } catch (error) {
       if (tries === 100) throw error;
       await pause(50);
@@ -70,6 +89,20 @@ describe("a peer that stalls", { concurrency: true }, () => {
       const socket = await peer(words);
       await cut(Number(socket.localPort), what);
       socket.destroy();
+    });
+  }
+
+  for (const [what, head, byte] of /** @type {const} */ ([
+    ["head", "GET /login HTTP/1.1\r\nX: ", "x"],
+    ["form", "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\n", "x"],
+    ["form without a length", "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"],
+  ])) {
+    test(`a ${what} that comes a byte a second ends in time`, { timeout: 60_000 }, async () => {
+      const socket = await peer(head);
+      const ended = new Promise((resolve) => socket.resume().once("close", resolve));
+      const drip = setInterval(() => socket.write(byte), 1000);
+      await ended;
+      clearInterval(drip);
     });
   }
 
@@ -98,12 +131,12 @@ describe("a peer that stalls", { concurrency: true }, () => {
     // A masked text frame "40": joins the namespace.
     stalled.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
     await once(stalled, "data");
-    const benTab = await ben.connect();
+    const benTab = await connects(ben);
     await benTab.join(ann);
     const joins = `42${JSON.stringify(["join_chat", { chat_partner_id: ann.id }])}`;
     stalled.write(Buffer.concat([Buffer.from([0x81, 0x80 | joins.length, 0, 0, 0, 0]), Buffer.from(joins)]));
     stalled.pause();
-    const annTab = await ann.connect();
+    const annTab = await connects(ann);
     const long = "x".repeat(10_000);
     const gone = cut(Number(stalled.localPort), "the socket that reads nothing");
     // More than the buffers between the two hold, so that the server has to wait for the reader.
@@ -116,16 +149,21 @@ describe("a peer that stalls", { concurrency: true }, () => {
     stalled.destroy();
     assert.equal((await annTab.send(ben, "still here?")).failure, undefined);
     // Its place is free again: with the tab that reads there is room for 63 more.
-    for (let number = 0; number < 62; number += 1) await ben.connect();
+    for (let number = 0; number < 62; number += 1) await connects(ben);
     await connectsAtLast(ben);
   });
 
   test("a user's sockets are bounded, and a closed one makes room", { timeout: 60_000 }, async () => {
     const [ann] = await newcomers(server, "ann");
-    const tabs = [];
-    for (let number = 0; number < 64; number += 1) tabs.push(await ann.connect());
+    const first = await connects(ann);
+    for (let number = 1; number < 64; number += 1) await connects(ann);
     await assert.rejects(ann.connect(), { message: "too many open connections; close some tabs" });
-    tabs[0]?.close();
+    first.close();
     await connectsAtLast(ann);
   });
+});
+
+test("of all those peers nothing is left", { timeout: 150_000 }, async () => {
+  for (const tab of tabs) tab.close();
+  await leavesNothing(server, unused);
 });
