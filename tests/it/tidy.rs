@@ -4,19 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn sources() -> Vec<PathBuf> {
-    let mut folders = vec![PathBuf::from("src")];
+    let files = files_in(&["src"], "rs");
+    assert!(files.len() > 30, "only {} files found", files.len());
+    files
+}
+
+/// The files below these folders with that ending.
+fn files_in(folders: &[&str], ending: &str) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if path.extension().is_some_and(|found| found == ending) {
                 files.push(path);
             }
         }
     }
-    assert!(files.len() > 30, "only {} files found", files.len());
     files
 }
 
@@ -131,4 +137,37 @@ fn packages_of_npm_are_pinned_and_run_nothing_when_they_are_installed() {
         assert!(path.is_empty() || locked["integrity"].is_string(), "{path} has no checksum");
         assert_ne!(locked["hasInstallScript"], true, "{path} would run a script");
     }
+}
+
+/// The parts of `text` that stand between `open` and `close`.
+fn between<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+    let parts = text.split(open).skip(1);
+    parts.filter_map(|part| part.split_once(close).map(|(inside, _)| inside)).collect()
+}
+
+#[test]
+fn every_test_that_the_page_about_asvs_names_exists() {
+    let all = |folders: &[&str], ending: &str| -> String {
+        files_in(folders, ending).iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    };
+    let page = fs::read_to_string("docs/asvs.md").unwrap();
+    // A name may go on in the next line.
+    let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rust = all(&["tests/it", "src"], "rs");
+    let scripts = all(&["tests/protocol", "tests/browser"], "mjs");
+    let functions = page.split('`').skip(1).step_by(2).filter(|name| {
+        let is_name =
+            |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_';
+        name.matches('_').count() >= 2 && name.chars().all(is_name)
+    });
+    let functions: Vec<&str> = functions.filter(|name| *name != "as_a_function").collect();
+    let sentences = between(&page, "“", "”");
+    let sentences: Vec<&str> =
+        sentences.into_iter().filter(|name| *name != "as a sentence").collect();
+    assert!(functions.len() > 30 && sentences.len() > 15, "{functions:?} {sentences:?}");
+    let missing = functions.into_iter().filter(|name| !rust.contains(&format!("fn {name}(")));
+    let untold = sentences.into_iter().filter(|name| {
+        !["\"", "`"].iter().any(|quote| scripts.contains(&format!("test({quote}{name}")))
+    });
+    assert_eq!(missing.chain(untold).collect::<Vec<_>>(), [""; 0]);
 }
