@@ -24,6 +24,9 @@ pub struct Seat {
     backlog: Backlog,
     /// It does not keep up: something was not sent, so nothing more is.
     behind: AtomicBool,
+    /// Socket.IO's own word for it comes too late: a client may ask before a socket counts as
+    /// connected there.
+    has_left: AtomicBool,
 }
 
 /// How often it is looked whether a socket has caught up.
@@ -33,8 +36,15 @@ const STALLED: u32 = 6000;
 
 impl Seat {
     pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey, backlog: Backlog) -> Self {
-        let (behind, session) = (AtomicBool::new(false), Mutex::new(session));
-        Self { socket, user, session, view: Mutex::default(), backlog, behind }
+        Self {
+            socket,
+            user,
+            session: Mutex::new(session),
+            view: Mutex::default(),
+            backlog,
+            behind: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
+        }
     }
 
     /// The session that the socket was opened with.
@@ -48,6 +58,10 @@ impl Seat {
         if *session == from {
             *session = to;
         }
+    }
+
+    fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Relaxed)
     }
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
@@ -76,7 +90,7 @@ impl Seat {
         let seat = Arc::clone(self);
         tokio::spawn(async move {
             let turn = seat.backlog.turn().await;
-            if seat.socket.connected() && !seat.behind.load(Ordering::Relaxed) {
+            if !seat.has_left() && !seat.behind.load(Ordering::Relaxed) {
                 let written = seat.backlog.written();
                 let bytes = answer(Arc::clone(&seat)).await;
                 seat.backlog.owe(bytes, written);
@@ -91,7 +105,7 @@ impl Seat {
     async fn catch_up(&self) {
         let (mut seen, mut moved) = (self.backlog.written(), 0);
         for tick in 0_u32.. {
-            if self.backlog.is_little() || !self.socket.connected() {
+            if self.backlog.is_little() || self.has_left() {
                 return;
             }
             tokio::time::sleep(CATCHING_UP).await;
@@ -151,7 +165,9 @@ impl Presence {
     pub fn leave(&self, user: UserId, socket: Sid) {
         let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_user) = seats.get_mut(&user) {
-            of_user.retain(|seat| seat.socket.id != socket);
+            for seat in of_user.extract_if(.., |seat| seat.socket.id == socket) {
+                seat.has_left.store(true, Ordering::Relaxed);
+            }
             if of_user.is_empty() {
                 seats.remove(&user);
             }

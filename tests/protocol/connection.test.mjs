@@ -205,3 +205,21 @@ test("logging in again elsewhere leaves the first session's tabs connected", asy
   await benTab.send(ann, "hello");
   await tab.receives("message_received_from_another_chat");
 });
+
+// Socket.IO tells a client that it is in a moment before it counts it as connected.
+test("whoever asks in the moment of being let in is answered", async () => {
+  const hurried = await startServer({ args: ["--rate-limits", "off"] });
+  try {
+    const { ann, ben } = await partners(hurried);
+    for (let round = 0; round < 10; round += 1) {
+      const answered = Array.from({ length: 100 }, async () => {
+        const tab = await ann.connect();
+        await tab.join(ben);
+        await tab.close();
+      });
+      await Promise.all(answered);
+    }
+  } finally {
+    await hurried.remove();
+  }
+});
