@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use socketioxide::SocketIo;
+use socketioxide::layer::SocketIoLayer;
+use tower::{Layer, Service};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Site, Unready};
-use crate::realtime::Realtime;
+use crate::realtime::{Realtime, begin_web_socket};
 use crate::service::{Limits, Live, Passwords, Services};
 use crate::store::Store;
 
@@ -38,9 +42,19 @@ impl App {
         let services = Services::new(store, clock, passwords, Limits::new(config, clock));
         let (sockets, io, realtime) = Realtime::start(services.clone());
         let site = Site::new(config, services.clone(), realtime.clone())?;
-        // The layer takes every request for this path before the route does.
-        let sockets =
-            Router::new().route("/socket.io/", any(async || StatusCode::NOT_FOUND)).layer(sockets);
+        let sockets = Router::new().route("/socket.io/", route(&sockets));
         Ok(Self { router: http::router(site, sockets), io, services, live: realtime })
     }
+}
+
+/// The route of sockets, answered by the socket layer.
+fn route(layer: &SocketIoLayer) -> MethodRouter {
+    // It takes every request for its path: none is left for what is within.
+    let sockets = layer.layer(any(async || StatusCode::NOT_FOUND));
+    any(async move |mut request: Request| match begin_web_socket(&sockets, &mut request) {
+        Some(answer) => answer.map(|()| Body::empty()),
+        None => match sockets.clone().call(request).await {
+            Ok(answer) => answer.map(Body::new),
+        },
+    })
 }

@@ -1,14 +1,18 @@
-//! Where sockets begin: how many may, from one address.
+//! Where sockets begin: how many may, from one address, and what the socket layer is told of them.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hyper::upgrade::OnUpgrade;
 
-use super::Site;
 use super::client::ClientAddress;
 use super::error::Refusal;
+use super::{Site, session};
+use crate::meter::Meter;
+use crate::service::Place;
 
 /// Lets a request begin a socket if its address may have one more, and gives it a place, which the
 /// socket keeps with the request as long as it lives. Later requests of a socket pass: a poll that is
@@ -29,6 +33,45 @@ pub async fn admit(
         Err(over) => return Refusal::from(over).into_json(),
     }
     next.run(request).await
+}
+
+/// Hands a request on to the socket layer with what it needs, and the session that it belongs to. The
+/// layer keeps the request as long as the socket lives, but for a poll. Headers and address are copied:
+/// as they come, each is a part of the 8 kB that the request was read into, and would hold them all.
+pub async fn hand_on(request: Request, next: Next) -> Response {
+    let is_poll = field(request.uri().query().unwrap_or_default(), "sid").is_some()
+        && request.extensions().get::<OnUpgrade>().is_none();
+    if is_poll {
+        return next.run(request).await;
+    }
+    let (mut parts, body) = request.into_parts();
+    let Ok(uri) = Uri::try_from(parts.uri.to_string()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    parts.uri = uri;
+    let mut extensions = Extensions::new();
+    keep::<OnUpgrade>(&mut parts.extensions, &mut extensions);
+    keep::<Arc<Meter>>(&mut parts.extensions, &mut extensions);
+    keep::<Arc<Place>>(&mut parts.extensions, &mut extensions);
+    if let Some(session) = session::named_by(&parts.headers) {
+        extensions.insert(session);
+    }
+    parts.extensions = extensions;
+    parts.headers = needed(&parts.headers);
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn keep<T: Clone + Send + Sync + 'static>(from: &mut Extensions, to: &mut Extensions) {
+    if let Some(kept) = from.remove::<T>() {
+        to.insert(kept);
+    }
+}
+
+/// All that the socket layer reads of a handshake's headers.
+fn needed(headers: &HeaderMap) -> HeaderMap {
+    let key = headers.get(header::SEC_WEBSOCKET_KEY);
+    let copy = key.and_then(|key| HeaderValue::from_bytes(key.as_bytes()).ok());
+    copy.map(|key| (header::SEC_WEBSOCKET_KEY, key)).into_iter().collect()
 }
 
 /// A field of the query, as the socket layer reads it: it decodes nothing. What is no id for it must

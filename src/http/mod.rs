@@ -174,7 +174,7 @@ fn pages(site: &Site) -> Router<Site> {
 /// session is looked up when it joins.
 fn checked(site: &Site, sockets: Router) -> Router<Site> {
     sockets
-        .layer(from_fn(session::read_handshake))
+        .layer(from_fn(handshake::hand_on))
         .layer(from_fn_with_state(Arc::<Meters>::default(), metering::follow))
         .layer(from_fn_with_state(site.clone(), handshake::admit))
         .layer(from_fn(hand_over_in_time))

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use axum_login::tower_sessions::session::{Id, Record};
 use axum_login::tower_sessions::{SessionStore, session_store};
@@ -49,19 +48,16 @@ pub async fn note_browser(auth: &AuthSession, headers: &HeaderMap) -> Result<(),
     auth.session.insert(USER_AGENT, name).await.map_err(Error::internal)
 }
 
-/// Tells the socket layer which session a handshake belongs to.
-pub async fn read_handshake(mut request: Request, next: Next) -> Response {
-    let cookies = request.headers().get_all(header::COOKIE).iter();
+/// The key of the session that the cookies name, whether or not there is one.
+pub fn named_by(headers: &HeaderMap) -> Option<SessionKey> {
+    let cookies = headers.get_all(header::COOKIE).iter();
     let id = cookies
         .filter_map(|cookies| cookies.to_str().ok())
         .flat_map(|cookies| cookies.split(';'))
         .filter_map(|cookie| cookie.trim().split_once('='))
         .find(|(name, _)| *name == COOKIE)
         .and_then(|(_, value)| value.parse::<Id>().ok());
-    if let Some(id) = id {
-        request.extensions_mut().insert(key(id));
-    }
-    next.run(request).await
+    id.map(key)
 }
 
 /// An account, as axum-login sees it.

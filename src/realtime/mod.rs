@@ -7,9 +7,11 @@ mod chats;
 mod events;
 mod messages;
 mod order;
+mod packet;
 pub mod payload;
 mod presence;
 mod reply;
+mod sockets;
 mod view;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,23 +19,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, MaybeHttpExtension, SocketRef, TryData};
+use socketioxide::extract::{Event, MaybeHttpExtension, SocketRef};
 use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
 
 use self::backlog::Backlog;
 use self::order::Order;
-use self::payload::Object;
+use self::packet::Packet;
 use self::presence::{Presence, Seat};
-use crate::domain::{Error, SessionKey, User, UserId};
-use crate::json_depth::is_deeper_than;
+pub use self::sockets::begin_web_socket;
+use crate::domain::{SessionKey, User, UserId};
 use crate::meter::Meter;
 use crate::service::{Live, Place, Services};
 
+/// What each WebSocket reads into, however long it waits: a message or two of usual length. A longer
+/// one gets a buffer of its own while it arrives.
+const READ_BUFFER_BYTES: usize = 256;
 /// How many packets may wait for a socket before it counts as not keeping up: a client that sends
 /// hundreds of messages at once is owed as many acknowledgements.
 const OUTGOING_PACKETS_MAX: usize = 2048;
@@ -65,6 +69,7 @@ impl Realtime {
             .max_payload(packet_bytes as u64)
             .ws_max_message_size(packet_bytes)
             .ws_max_frame_size(packet_bytes)
+            .ws_read_buffer_size(READ_BUFFER_BYTES)
             .max_buffer_size(OUTGOING_PACKETS_MAX)
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
@@ -128,15 +133,8 @@ impl Realtime {
         }
     }
 
-    /// The table of events.
     fn listen(self: &Arc<Self>, socket: &SocketRef) {
-        self.on(socket, events::JOIN_CHAT, chats::join_chat);
-        self.on(socket, events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP, chats::history_scrolled);
-        self.on(socket, events::MESSAGE_SENT, messages::message_sent);
-        self.on(socket, events::NEW_MESSAGE_COUNT_UPDATED, chats::count_updated);
-        self.on(socket, events::BLOCK, blocks::block);
-        self.on(socket, events::SYNC, chats::sync);
-
+        socket.on_fallback(AtOnce(Arc::clone(self)));
         let realtime = Arc::clone(self);
         socket.on_disconnect(async move |socket: SocketRef| {
             if let Some(seat) = socket.extensions.get::<Arc<Seat>>() {
@@ -158,15 +156,6 @@ impl Realtime {
         self.presence.leave(user, socket.id);
         // The seat and its socket own each other until here.
         socket.extensions.remove::<Arc<Seat>>();
-    }
-
-    fn on<T: DeserializeOwned + Send + Sync + 'static>(
-        self: &Arc<Self>,
-        socket: &SocketRef,
-        event: &'static str,
-        handle: Handle<T>,
-    ) {
-        socket.on(event, AtOnce { realtime: Arc::clone(self), handle });
     }
 }
 
@@ -221,33 +210,31 @@ enum Refused {
     Unavailable,
 }
 
-type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, Result<T, Error>, AckSender);
+/// The handler of every event. It runs at once, in the order of the socket's packets: an async one
+/// would be spawned as a task of its own, and two events of one socket could overtake each other.
+/// There is one for all, as each socket keeps its handlers.
+struct AtOnce(Arc<Realtime>);
 
-/// A handler that runs at once, in the order of the socket's packets. An async handler would be
-/// spawned as a task of its own, and two events of one socket could overtake each other.
-struct AtOnce<T> {
-    realtime: Arc<Realtime>,
-    handle: Handle<T>,
-}
-
-impl<T: DeserializeOwned + Send + Sync + 'static> MessageHandler<LocalAdapter, T> for AtOnce<T> {
+/// The table of events.
+impl MessageHandler<LocalAdapter, ()> for AtOnce {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
-        let Ok(ack) = AckSender::from_message_parts(&socket, &mut value, &ack_id);
+        let Ok(Event(event)) = Event::from_message_parts(&socket, &mut value, &ack_id) else {
+            return;
+        };
         // A socket that is closing has lost its seat already.
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        let depth_max = self.realtime.services.limits.sizes.json_depth;
-        // The payload stands in the array of the event.
-        let payload =
-            if value.as_str().is_some_and(|text| is_deeper_than(depth_max + 1, text.as_bytes())) {
-                let sentence = format!("malformed payload: it is nested deeper than {depth_max}");
-                Err(Error::Invalid(sentence))
-            } else {
-                let Ok(TryData(payload)) =
-                    TryData::<Object<T>>::from_message_parts(&socket, &mut value, &ack_id);
-                payload
-                    .map(|Object(payload)| payload)
-                    .map_err(|complaint| payload::malformed(&complaint))
-            };
-        (self.handle)(&self.realtime, &seat, payload, ack);
+        let packet = Packet { realtime: &self.0, seat, socket, value, ack_id };
+        match event.as_str() {
+            events::JOIN_CHAT => packet.hand_to(chats::join_chat),
+            events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP => {
+                packet.hand_to(chats::history_scrolled);
+            }
+            events::MESSAGE_SENT => packet.hand_to(messages::message_sent),
+            events::NEW_MESSAGE_COUNT_UPDATED => packet.hand_to(chats::count_updated),
+            events::BLOCK => packet.hand_to(blocks::block),
+            events::SYNC => packet.hand_to(chats::sync),
+            // As with the original, who asks for what there is not hears nothing.
+            _ => {}
+        }
     }
 }

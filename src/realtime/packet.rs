@@ -1,0 +1,48 @@
+//! An event of a socket, on its way to the function that handles it.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, TryData};
+use socketioxide::handler::{FromMessageParts, Value};
+use socketioxide::socket::Socket;
+
+use super::Realtime;
+use super::payload::{self, Object};
+use super::presence::Seat;
+use crate::domain::Error;
+use crate::json_depth::is_deeper_than;
+
+/// What handles an event: a payload that is malformed is its to refuse, as it knows the answer.
+pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, Result<T, Error>, AckSender);
+
+pub struct Packet<'a> {
+    pub realtime: &'a Arc<Realtime>,
+    pub seat: Arc<Seat>,
+    pub socket: Arc<Socket<LocalAdapter>>,
+    /// The array of the event, as it came.
+    pub value: Value,
+    pub ack_id: Option<i64>,
+}
+
+impl Packet<'_> {
+    pub fn hand_to<T: DeserializeOwned + Send + Sync + 'static>(mut self, handle: Handle<T>) {
+        let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
+        let payload = self.payload();
+        handle(self.realtime, &self.seat, payload, ack);
+    }
+
+    fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        let depth_max = self.realtime.services.limits.sizes.json_depth;
+        // The payload stands in the array of the event.
+        let is_too_deep = |text: &str| is_deeper_than(depth_max + 1, text.as_bytes());
+        if self.value.as_str().is_some_and(|text| is_too_deep(text)) {
+            let sentence = format!("malformed payload: it is nested deeper than {depth_max}");
+            return Err(Error::Invalid(sentence));
+        }
+        let Ok(TryData(payload)) =
+            TryData::<Object<T>>::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
+        payload.map(|Object(payload)| payload).map_err(|complaint| payload::malformed(&complaint))
+    }
+}
