@@ -54,6 +54,9 @@ const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
 const REQUEST_MAX: Duration = Duration::from_secs(30);
 /// How long a client may take to hand over packets by long-polling.
 const PACKETS_MAX: Duration = Duration::from_secs(10);
+/// How long packets gather at the beginning of a poll. One that is answered with the first of them has
+/// to be followed by another for each of the rest.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// What our own pages may do: load what comes from this server, and nothing else. `'self'` covers
 /// the WebSocket of the page's own host.
@@ -185,6 +188,10 @@ fn checked(site: &Site, sockets: Router) -> Router<Site> {
 /// A poll waits for packets as long as it takes; handing packets over takes no time.
 async fn hand_over_in_time(request: Request, next: Next) -> Response {
     if request.method() != Method::POST {
+        let query = request.uri().query().unwrap_or_default();
+        if handshake::field(query, "sid").is_some() {
+            tokio::time::sleep(GATHERING).await;
+        }
         return next.run(request).await;
     }
     let answer = tokio::time::timeout(PACKETS_MAX, next.run(request)).await;
