@@ -162,9 +162,14 @@ fn overrides(config: &Config) -> String {
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
-    // A level is meant for this program; its libraries are heard when something is wrong.
+    // A level is meant for this program; its libraries are heard when something is wrong. For those of
+    // sessions every worthless cookie is: strangers could fill the log.
     let is_level = config.log.parse::<tracing::Level>().is_ok();
-    let filter = if is_level { format!("warn,visavis={}", config.log) } else { config.log.clone() };
+    let filter = if is_level {
+        format!("warn,tower_sessions=error,tower_sessions_core=error,visavis={}", config.log)
+    } else {
+        config.log.clone()
+    };
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!(
             "--log {}: give a level such as info, or a filter such as visavis=debug",

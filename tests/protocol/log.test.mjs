@@ -90,6 +90,19 @@ test("a login that fails is one line, which says why", bounded, async () => {
   assert.equal(server.log.includes("nobody of that name"), false);
 });
 
+test("a cookie that is worth nothing is no line: strangers could fill the log", bounded, async () => {
+  const before = server.log.length;
+  const [ann] = await newcomers(server, "ann");
+  const name = ann.cookie.split("=")[0];
+  for (const value of ["malformed", "AAAAAAAAAAAAAAAAAAAAAA"]) {
+    await fetch(`${server.url}/chats`, { redirect: "manual", headers: { cookie: `${name}=${value}` } });
+  }
+  // What would have been told by then.
+  await told("/login", { username: ann.name, password: "not the right one" });
+  const warnings = server.log.slice(before).split("\n").filter((line) => / WARN | ERROR /.test(line));
+  assert.deepEqual(warnings, []);
+});
+
 test("a change of password is one line, and so is one that fails", bounded, async () => {
   const [ann] = await newcomers(server, "ann");
   const fields = { current: "not the right one", password: "another password", confirmation: "another password" };
