@@ -115,8 +115,8 @@ async fn measure(workshop: &Workshop, mode: Mode, only: Option<&str>) -> Result<
     }
     println!("{}", page::tables(&report));
     if only.is_none() {
-        report.write(&results(workshop))?;
         draw(workshop, &report)?;
+        report.write(&results(workshop))?;
     }
     Ok(())
 }

@@ -10,8 +10,9 @@ use crate::report::Report;
 use crate::servers::{Peer, Server, Workshop};
 use crate::socket::{Socket, Transport};
 
-/// How long a server may tidy up after the last socket has come.
-const SETTLES: Duration = Duration::from_secs(3);
+/// How long a server may tidy up after the last socket has come; ten seconds long visavis looks out
+/// for each that was let in just now.
+const SETTLES: Duration = Duration::from_secs(12);
 
 pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Result<()> {
     for _ in 0..plan.rounds {
