@@ -18,6 +18,7 @@ use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{Config, LogFormat};
 use visavis::config_file;
+use visavis::http::LOG_FILTER;
 use visavis::serve::serve;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
@@ -162,11 +163,10 @@ fn overrides(config: &Config) -> String {
 }
 
 fn start_log(config: &Config) -> anyhow::Result<()> {
-    // A level is meant for this program; its libraries are heard when something is wrong. For those of
-    // sessions every worthless cookie is: strangers could fill the log.
+    // A level is meant for this program; its libraries are heard when something is wrong.
     let is_level = config.log.parse::<tracing::Level>().is_ok();
     let filter = if is_level {
-        format!("warn,tower_sessions=error,tower_sessions_core=error,visavis={}", config.log)
+        format!("warn,{LOG_FILTER},visavis={}", config.log)
     } else {
         config.log.clone()
     };

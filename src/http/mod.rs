@@ -69,6 +69,10 @@ const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microp
 /// For a year browsers ask for the chat by https only; longer than anybody stays away.
 const TRANSPORT_SECURITY: &str = "max-age=31536000";
 
+/// What is heard of the libraries of sessions and logins. For them every worthless cookie is a warning
+/// and every wrong password an error: strangers could fill the log. Of logins the program tells itself.
+pub const LOG_FILTER: &str = "axum_login=off,tower_sessions=error,tower_sessions_core=error";
+
 /// Why the pages cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
