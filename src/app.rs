@@ -1,15 +1,15 @@
 //! Puts the parts together: services over the store, sockets and pages over the services.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::routing::{MethodRouter, any};
+use axum::response::Response;
+use hyper::service::{Service, service_fn};
 use socketioxide::SocketIo;
-use socketioxide::layer::SocketIoLayer;
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,19 +42,21 @@ impl App {
         let services = Services::new(store, clock, passwords, Limits::new(config, clock));
         let (sockets, io, realtime) = Realtime::start(services.clone());
         let site = Site::new(config, services.clone(), realtime.clone())?;
-        let sockets = Router::new().route("/socket.io/", route(&sockets));
-        Ok(Self { router: http::router(site, sockets), io, services, live: realtime })
+        // They take every request for their path: none is left for what is within.
+        let nothing =
+            service_fn(async |_: Request| Ok::<Response, Infallible>(Response::default()));
+        let sockets = sockets.layer(nothing);
+        let router = http::router(site, move |mut request| {
+            let sockets = sockets.clone();
+            async move {
+                match begin_web_socket(&sockets, &mut request) {
+                    Some(begun) => begun.map(|()| Body::empty()),
+                    None => match sockets.call(request).await {
+                        Ok(answer) => answer.map(Body::new),
+                    },
+                }
+            }
+        });
+        Ok(Self { router, io, services, live: realtime })
     }
-}
-
-/// The route of sockets, answered by the socket layer.
-fn route(layer: &SocketIoLayer) -> MethodRouter {
-    // It takes every request for its path: none is left for what is within.
-    let sockets = layer.layer(any(async || StatusCode::NOT_FOUND));
-    any(async move |mut request: Request| match begin_web_socket(&sockets, &mut request) {
-        Some(answer) => answer.map(|()| Body::empty()),
-        None => match sockets.clone().call(request).await {
-            Ok(answer) => answer.map(Body::new),
-        },
-    })
 }

@@ -2,15 +2,12 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
-use axum::response::Response;
 use ipnet::IpNet;
-
-use super::Site;
 
 /// The address of the browser, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
@@ -26,19 +23,21 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
 }
 
 /// Notes the address with the request.
-pub async fn identify(State(site): State<Site>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    if let Some(ConnectInfo(peer)) = peer {
-        let address = address(peer.ip(), request.headers(), &site.trusted_proxies);
+pub async fn identify(State(trusted): State<Arc<[IpNet]>>, mut request: Request) -> Request {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        let address = address(peer.ip(), request.headers(), &trusted);
         request.extensions_mut().insert(ClientAddress(address));
     }
-    next.run(request).await
+    request
 }
 
 /// From the peer towards the browser, as far as each that speaks is a trusted proxy: what others
 /// have written into the header is worth nothing.
 fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer.to_canonical();
+    if trusted.is_empty() {
+        return address;
+    }
     let mut before = forwarded_for(headers);
     while trusted.iter().any(|network| network.contains(&address)) {
         match before.pop().as_deref().and_then(parse) {

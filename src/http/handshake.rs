@@ -1,54 +1,35 @@
 //! Where sockets begin: how many may, from one address, and what the socket layer is told of them.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::http::{Extensions, HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 
-use super::client::ClientAddress;
 use super::error::Refusal;
 use super::{Site, session};
 use crate::meter::Meter;
 use crate::service::Place;
 
 /// Lets a request begin a socket if its address may have one more, and gives it a place, which the
-/// socket keeps with the request as long as it lives. Later requests of a socket pass: a poll that is
-/// refused would be a message that comes late.
-pub async fn admit(
-    State(site): State<Site>,
-    ClientAddress(address): ClientAddress,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    if field(query, "sid").is_some() {
-        return next.run(request).await;
-    }
+/// socket keeps with the request as long as it lives. Otherwise gives the answer that refuses it.
+pub fn admit(site: &Site, address: IpAddr, request: &mut Request) -> Option<Response> {
     match site.services.limits.handshake(address) {
         Ok(Some(place)) => _ = request.extensions_mut().insert(Arc::new(place)),
         Ok(None) => {}
-        Err(over) => return Refusal::from(over).into_json(),
+        Err(over) => return Some(Refusal::from(over).into_json()),
     }
-    next.run(request).await
+    None
 }
 
-/// Hands a request on to the socket layer with what it needs, and the session that it belongs to. The
-/// layer keeps the request as long as the socket lives, but for a poll. Headers and address are copied:
-/// as they come, each is a part of the 8 kB that the request was read into, and would hold them all.
-pub async fn hand_on(request: Request, next: Next) -> Response {
-    let is_poll = field(request.uri().query().unwrap_or_default(), "sid").is_some()
-        && request.extensions().get::<OnUpgrade>().is_none();
-    if is_poll {
-        return next.run(request).await;
-    }
+/// What the socket layer needs of a request, and the session that it belongs to. The layer keeps the
+/// request as long as the socket lives, but for a poll. Headers and address are copied: as they come,
+/// each is a part of the 8 kB that the request was read into, and would hold them all.
+pub fn bare(request: Request) -> Option<Request> {
     let (mut parts, body) = request.into_parts();
-    let Ok(uri) = Uri::try_from(parts.uri.to_string()) else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    parts.uri = uri;
+    parts.uri = Uri::try_from(parts.uri.to_string()).ok()?;
     let mut extensions = Extensions::new();
     keep::<OnUpgrade>(&mut parts.extensions, &mut extensions);
     keep::<Arc<Meter>>(&mut parts.extensions, &mut extensions);
@@ -58,7 +39,7 @@ pub async fn hand_on(request: Request, next: Next) -> Response {
     }
     parts.extensions = extensions;
     parts.headers = needed(&parts.headers);
-    next.run(Request::from_parts(parts, body)).await
+    Some(Request::from_parts(parts, body))
 }
 
 fn keep<T: Clone + Send + Sync + 'static>(from: &mut Extensions, to: &mut Extensions) {

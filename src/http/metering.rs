@@ -1,16 +1,13 @@
-//! Tells a socket's meter over which connections its bytes are written.
+//! Which meter counts what is written to a socket.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use axum::body::{Body, HttpBody, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
+use axum::body::{Body, to_bytes};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::handshake::field;
-use crate::meter::{Meter, Written};
+use crate::meter::Meter;
 
 /// A handshake is answered with an id and some numbers.
 const HANDSHAKE_BYTES_MAX: usize = 4096;
@@ -38,57 +35,25 @@ impl Meters {
         known.meters.insert(socket, Arc::downgrade(meter));
     }
 
-    fn of(&self, socket: &str) -> Option<Arc<Meter>> {
+    pub fn of(&self, socket: &str) -> Option<Arc<Meter>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.meters.get(socket)?.upgrade()
     }
-}
 
-pub async fn follow(
-    State(meters): State<Arc<Meters>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let Some(connection) = request.extensions().get::<Written>().cloned() else {
-        return next.run(request).await;
-    };
-    let query = request.uri().query().unwrap_or_default();
-    let over_web_socket = field(query, "transport") == Some("websocket");
-    let Some(socket) = field(query, "sid").map(str::to_owned) else {
-        let meter = Arc::new(Meter::default());
-        request.extensions_mut().insert(Arc::clone(&meter));
-        if over_web_socket {
-            meter.web_socket(connection);
-            return next.run(request).await;
+    /// Learns the id that `answer`, a handshake's, gives to the socket of `meter`. Later requests may
+    /// come at once, before anything else knows the socket.
+    pub async fn note(&self, meter: &Arc<Meter>, answer: Response) -> Response {
+        let (parts, body) = answer.into_parts();
+        let Ok(bytes) = to_bytes(body, HANDSHAKE_BYTES_MAX).await else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let id = text.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        if let Some(id) = id {
+            self.add(id.to_owned(), meter);
         }
-        return note_id(next.run(request).await, &meters, &meter).await;
-    };
-    let is_poll = request.method() == Method::GET;
-    let meter = meters.of(&socket);
-    if over_web_socket && let Some(meter) = &meter {
-        meter.web_socket(connection);
-        return next.run(request).await;
+        Response::from_parts(parts, Body::from(bytes))
     }
-    let response = next.run(request).await;
-    if is_poll && let Some(meter) = meter {
-        meter.poll(connection, response.body().size_hint().lower());
-    }
-    response
-}
-
-/// Learns the id that a handshake gives to a socket. Later requests may come at once, before
-/// anything else knows the socket.
-async fn note_id(response: Response, meters: &Meters, meter: &Arc<Meter>) -> Response {
-    let (parts, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, HANDSHAKE_BYTES_MAX).await else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let text = String::from_utf8_lossy(&bytes);
-    let id = text.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
-    if let Some(id) = id {
-        meters.add(id.to_owned(), meter);
-    }
-    Response::from_parts(parts, Body::from(bytes))
 }
 
 #[cfg(test)]

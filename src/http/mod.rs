@@ -8,7 +8,9 @@ mod chats;
 mod client;
 mod error;
 mod form;
+mod gate;
 mod handshake;
+mod headers;
 mod jinja;
 mod metering;
 mod origin;
@@ -24,21 +26,18 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::http::{StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_request_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use ipnet::IpNet;
-use tower::util::option_layer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
-use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::error::Refusal;
-use self::metering::Meters;
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::{Views, Visit};
@@ -52,23 +51,6 @@ const COOKIE: &str = "visavis_session";
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a request to a page may take, its body included; a login may have to wait for its turn.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
-/// How long a client may take to hand over packets by long-polling.
-const PACKETS_MAX: Duration = Duration::from_secs(10);
-/// How long packets gather at the beginning of a poll. One that is answered with the first of them has
-/// to be followed by another for each of the rest.
-const GATHERING: Duration = Duration::from_millis(1);
-
-/// What our own pages may do: load what comes from this server, and nothing else. `'self'` covers
-/// the WebSocket of the page's own host.
-const CONTENT_POLICY: &str = "default-src 'self'; connect-src 'self'; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/// What no page of ours needs, so that nothing that slips in may use it.
-const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), \
-     payment=(), usb=()";
-/// For a year browsers ask for the chat by https only; longer than anybody stays away.
-const TRANSPORT_SECURITY: &str = "max-age=31536000";
-
 /// What is heard of the libraries of sessions and logins. For them every worthless cookie is a warning
 /// and every wrong password an error: strangers could fill the log. Of logins the program tells itself.
 pub const LOG_FILTER: &str = "axum_login=off,tower_sessions=error,tower_sessions_core=error";
@@ -95,7 +77,7 @@ pub struct Site {
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
-    /// Whether pages carry [`CONTENT_POLICY`].
+    /// Whether pages carry `headers::CONTENT_POLICY`.
     pub content_policy: bool,
 }
 
@@ -120,27 +102,21 @@ impl Site {
     }
 }
 
-/// The whole site: pages, static files, and `sockets` (what answers under `/socket.io/`) behind its
-/// checks.
-pub fn router(site: Site, sockets: Router) -> Router {
-    let policy =
-        site.content_policy.then(|| always(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY));
-    let is_https = site.public_url.as_ref().is_some_and(Origin::is_https);
-    let secure = is_https.then(|| always(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY));
-    let permissions = header::HeaderName::from_static("permissions-policy");
+/// The whole site: pages, static files, and sockets, whose requests are answered by `sockets` when they
+/// have passed every check.
+pub fn router<S, F>(site: Site, sockets: S) -> Router
+where
+    S: Fn(Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let identified = map_request_with_state(Arc::clone(&site.trusted_proxies), client::identify);
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
         // A poll is small, and waited for.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .merge(checked(&site, sockets))
-        .layer(from_fn_with_state(site.clone(), client::identify))
-        // Outermost, so that every answer has them, whoever gave it.
-        .layer(option_layer(policy))
-        .layer(option_layer(secure))
-        .layer(always(permissions, PERMISSIONS))
-        .layer(always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(always(header::REFERRER_POLICY, "same-origin"))
-        .layer(map_response(keep_out_of_caches))
+        .route("/socket.io/", gate::route(&site, sockets))
+        // Outermost, so that every answer has its headers, whoever gave it.
+        .layer((map_response_with_state(headers::of(&site), headers::add), identified))
         .with_state(site)
 }
 
@@ -169,56 +145,18 @@ fn pages(site: &Site) -> Router<Site> {
         .route("/account/sessions/end-others", post(account::end_other_sessions))
         .fallback(async || Refusal::page_not_found())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
-        .layer(origin::only_own_forms(site.public_url.as_ref()))
-        .layer(from_fn_with_state(site.clone(), error::apologize))
-        .layer(AuthManagerLayerBuilder::new(backend, sessions).build())
-        .layer(DefaultBodyLimit::max(site.services.limits.sizes.body_bytes))
-        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX))
-}
-
-/// The sockets keep away from the session layers: a poll is known by its id, and a socket's
-/// session is looked up when it joins.
-fn checked(site: &Site, sockets: Router) -> Router<Site> {
-    sockets
-        .layer(from_fn(handshake::hand_on))
-        .layer(from_fn_with_state(Arc::<Meters>::default(), metering::follow))
-        .layer(from_fn_with_state(site.clone(), handshake::admit))
-        .layer(from_fn(hand_over_in_time))
-        .layer(from_fn_with_state(site.clone(), origin::same_origin))
-        .with_state(())
-}
-
-/// A poll waits for packets as long as it takes; handing packets over takes no time.
-async fn hand_over_in_time(request: Request, next: Next) -> Response {
-    if request.method() != Method::POST {
-        let query = request.uri().query().unwrap_or_default();
-        if handshake::field(query, "sid").is_some() {
-            tokio::time::sleep(GATHERING).await;
-        }
-        return next.run(request).await;
-    }
-    let answer = tokio::time::timeout(PACKETS_MAX, next.run(request)).await;
-    answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
-}
-
-/// Nothing is kept in caches but what says that it may be.
-async fn keep_out_of_caches(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        for (name, value) in [
-            (header::CACHE_CONTROL, "no-cache, no-store, must-revalidate"),
-            (header::PRAGMA, "no-cache"),
-            (header::EXPIRES, "0"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    }
-    response
-}
-
-fn always(name: header::HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+        // As few layers as there can be, each of several, the outermost first: every one costs each
+        // request a copy of all that is within.
+        .layer((
+            from_fn_with_state(site.clone(), error::apologize),
+            origin::only_own_forms(site.public_url.as_ref()),
+        ))
+        .layer((
+            TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX),
+            RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX),
+            DefaultBodyLimit::max(site.services.limits.sizes.body_bytes),
+            AuthManagerLayerBuilder::new(backend, sessions).build(),
+        ))
 }
 
 /// A redirect as Flask sends it: 302, where axum would say 303.

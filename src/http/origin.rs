@@ -2,31 +2,26 @@
 //! socket layer itself looks at neither header, and a handshake is a GET, which the protection of
 //! forms lets through.
 
-use axum::extract::{Request, State};
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::Site;
-use super::client::ClientAddress;
 use super::error::Refusal;
 use crate::config::Origin;
 
-pub async fn same_origin(
-    State(site): State<Site>,
-    ClientAddress(address): ClientAddress,
-    request: Request,
-    next: Next,
-) -> Response {
-    if is_same_origin(request.headers(), site.public_url.as_ref()) {
-        return next.run(request).await;
+/// The answer to a page of another site that sends something to sockets.
+pub fn refuse_other_sites(site: &Site, address: IpAddr, headers: &HeaderMap) -> Option<Response> {
+    if is_same_origin(headers, site.public_url.as_ref()) {
+        return None;
     }
-    let origin = request.headers().get(header::ORIGIN);
+    let origin = headers.get(header::ORIGIN);
     let page = origin.map_or_else(|| "another site".to_owned(), |origin| format!("{origin:?}"));
     tracing::info!(%address, "refused a socket to a page of {page}, from {address}");
-    (StatusCode::FORBIDDEN, "this chat's sockets can only be used from its own pages\n")
-        .into_response()
+    let sentence = "this chat's sockets can only be used from its own pages\n";
+    Some((StatusCode::FORBIDDEN, sentence).into_response())
 }
 
 /// Lets a form or another unsafe request through only when a page of our own sent it, or what is no
