@@ -132,7 +132,7 @@ async fn compare(workshop: &Workshop, programs: &[PathBuf]) -> Result<()> {
     }
     for figure in &report.figures {
         println!(
-            "{:24} {:32} {:>12.2} {}",
+            "{:32} {:32} {:>12.2} {}",
             figure.what,
             figure.server,
             figure.median(),

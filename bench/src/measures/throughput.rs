@@ -33,12 +33,17 @@ pub async fn compared(
     name: &str,
     report: &mut Report,
 ) -> Result<()> {
-    let server = Server::start(workshop, Peer::Visavis).await?;
-    let people = people::pairs(&server.address, 100).await?;
-    let measured = load::run(&server, &people, by(Transport::WebSocket, 8, plan)).await?;
-    report.add("rate, 100 pairs x 8", name, "messages/s", measured.rate);
-    report.add("cpu, 100 pairs x 8", name, "us/message", measured.cpu_us);
-    server.end().await
+    for (transport, what) in
+        [(Transport::WebSocket, "100 pairs x 8"), (Transport::Polling, "polling, 100 pairs x 8")]
+    {
+        let server = Server::start(workshop, Peer::Visavis).await?;
+        let people = people::pairs(&server.address, 100).await?;
+        let measured = load::run(&server, &people, by(transport, 8, plan)).await?;
+        report.add(&format!("rate, {what}"), name, "messages/s", measured.rate);
+        report.add(&format!("cpu, {what}"), name, "us/message", measured.cpu_us);
+        server.end().await?;
+    }
+    Ok(())
 }
 
 fn by(transport: Transport, in_flight: usize, plan: Plan) -> Load {
