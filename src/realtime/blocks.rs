@@ -8,20 +8,11 @@ use super::payload::{Block, BlockChanged, Blocked};
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, address, events};
-use crate::domain::{Error, UserId};
+use crate::domain::UserId;
 
 /// Stands in the same line as messages: what the other sent before is told before the
 /// acknowledgement, and nothing after it. The other is told nothing.
-pub fn block(
-    realtime: &Arc<Realtime>,
-    seat: &Arc<Seat>,
-    block: Result<Block, Error>,
-    ack: AckSender,
-) {
-    let block = match block {
-        Ok(block) => block,
-        Err(error) => return refuse(seat, ack, &error),
-    };
+pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: AckSender) {
     // A write like a message, so it counts as one.
     if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
         return refuse(seat, ack, &error);

@@ -12,18 +12,15 @@ use super::payload::{
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, events};
-use crate::domain::{Error, Message, UserId};
+use crate::domain::{Message, UserId};
 
 pub fn join_chat(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
-    join: Result<JoinChat, Error>,
+    JoinChat { chat_partner_id }: JoinChat,
     ack: AckSender,
 ) {
-    let partner: UserId = match join {
-        Ok(join) => join.chat_partner_id.into(),
-        Err(error) => return refuse(seat, ack, &error),
-    };
+    let partner: UserId = chat_partner_id.into();
     let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
     // At once, in the order of the socket's packets: what arrives from now on is held.
     let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,16 +56,14 @@ fn bytes_of(messages: &[Message]) -> usize {
 pub fn history_scrolled(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
-    scrolled: Result<HistoryScrolled, Error>,
+    scrolled: HistoryScrolled,
     ack: AckSender,
 ) {
-    let asked = scrolled.and_then(|scrolled| {
-        scrolled.older().map(|older| (UserId::from(scrolled.chat_partner_id), older))
-    });
-    let (partner, older) = match asked {
-        Ok(asked) => asked,
+    let older = match scrolled.older() {
+        Ok(older) => older,
         Err(error) => return refuse(seat, ack, &error),
     };
+    let partner: UserId = scrolled.chat_partner_id.into();
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| {
         match realtime.services.chats.older(seat.user.id, partner, older).await {
@@ -85,11 +80,8 @@ pub fn history_scrolled(
 }
 
 /// What a client missed while it was away.
-pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error>, ack: AckSender) {
-    let since = match sync {
-        Ok(sync) => sync.since(),
-        Err(error) => return refuse(seat, ack, &error),
-    };
+pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: AckSender) {
+    let since = sync.since();
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| match realtime.services.chats.sync(seat.user.id, since).await {
         Ok(missed) => {
@@ -113,13 +105,9 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Result<Sync, Error
 pub fn count_updated(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
-    updated: Result<CountUpdated, Error>,
+    updated: CountUpdated,
     ack: AckSender,
 ) {
-    let updated = match updated {
-        Ok(updated) => updated,
-        Err(error) => return refuse(seat, ack, &error),
-    };
     let partner: UserId = updated.chat_partner_id.into();
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
     realtime.order.begin(move || {

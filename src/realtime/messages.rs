@@ -9,7 +9,6 @@ use super::presence::Seat;
 use super::reply::refuse;
 use super::view::{Delivery, Showing, Shown};
 use super::{Realtime, address, events};
-use crate::domain::Error;
 use crate::service::SendMessage;
 
 /// How many messages may wait while a socket joins a chat: it waits for its turn if it reads too
@@ -21,13 +20,9 @@ const HELD_MAX: usize = 1000;
 pub fn message_sent(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
-    payload: Result<MessageSent, Error>,
+    payload: MessageSent,
     ack: AckSender,
 ) {
-    let payload = match payload {
-        Ok(payload) => payload,
-        Err(error) => return refuse(seat, ack, &error),
-    };
     if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
         return refuse(seat, ack, &error);
     }

@@ -11,11 +11,12 @@ use socketioxide::socket::Socket;
 use super::Realtime;
 use super::payload::{self, Object};
 use super::presence::Seat;
+use super::reply::refuse;
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
 
-/// What handles an event: a payload that is malformed is its to refuse, as it knows the answer.
-pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, Result<T, Error>, AckSender);
+/// What handles an event.
+pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, T, AckSender);
 
 pub struct Packet<'a> {
     pub realtime: &'a Arc<Realtime>,
@@ -27,10 +28,13 @@ pub struct Packet<'a> {
 }
 
 impl Packet<'_> {
+    /// A payload that is malformed is refused here.
     pub fn hand_to<T: DeserializeOwned + Send + Sync + 'static>(mut self, handle: Handle<T>) {
         let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
-        let payload = self.payload();
-        handle(self.realtime, &self.seat, payload, ack);
+        match self.payload() {
+            Ok(payload) => handle(self.realtime, &self.seat, payload, ack),
+            Err(error) => refuse(&self.seat, ack, &error),
+        }
     }
 
     fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Error> {

@@ -88,7 +88,7 @@ pub struct JoinChat {
     pub chat_partner_id: Digits,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct HistoryScrolled {
     pub chat_partner_id: Digits,
     message_count: Digits,
@@ -117,7 +117,7 @@ pub struct MessageSent {
     pub client_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct CountUpdated {
     pub chat_partner_id: Digits,
     new_message_count: i64,
@@ -136,7 +136,7 @@ impl CountUpdated {
 }
 
 /// `block`, ours: to have nothing to do with somebody, or to take that back.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Block {
     pub chat_partner_id: Digits,
     pub blocked: bool,
@@ -149,7 +149,7 @@ pub struct Blocked {
 }
 
 /// `sync`, ours: what came after a message.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Sync {
     since_id: Digits,
 }
