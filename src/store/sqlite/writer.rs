@@ -114,9 +114,10 @@ fn run_transaction(
     answers: &mut Vec<Answer>,
 ) -> rusqlite::Result<()> {
     if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE") {
-        // Nobody's action can run now; dropping an action tells its caller so.
-        let not_run = batch.map(drop).count();
-        tracing::error!(error = %cause, "{not_run} writes were not begun: {cause}");
+        // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
+        // come again at once, and is for the next attempt: so all are taken before any is dropped.
+        let not_run: Vec<Action> = batch.collect();
+        tracing::error!(error = %cause, "{} writes were not begun: {cause}", not_run.len());
         return Ok(());
     }
     for action in batch {
