@@ -3,11 +3,14 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of the browser, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
@@ -22,30 +25,70 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
+/// The proxies that are believed about whom they pass on.
+#[derive(Debug)]
+pub struct Proxies {
+    trusted: Vec<IpNet>,
+    /// Whether the operator has been told of one that is not.
+    has_told: AtomicBool,
+}
+
+impl Proxies {
+    pub fn new(trusted: Vec<IpNet>) -> Self {
+        Self { trusted, has_told: AtomicBool::new(false) }
+    }
+
+    fn trust(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+
+    /// From the peer towards the browser, as far as each that speaks is a trusted proxy: what others
+    /// have written into the header is worth nothing.
+    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut address = peer.to_canonical();
+        if !self.trust(address) {
+            if is_near(address) && passes_on(headers) {
+                self.tell_of(address);
+            }
+            return address;
+        }
+        let mut before = forwarded_for(headers);
+        while self.trust(address) {
+            match before.pop().as_deref().and_then(parse) {
+                Some(earlier) => address = earlier.to_canonical(),
+                None => break,
+            }
+        }
+        address
+    }
+
+    /// Once: what comes from far away may say what it likes, and what is near is set up by hand.
+    fn tell_of(&self, proxy: IpAddr) {
+        if !self.has_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(address = %proxy, "{proxy} passes requests on and is no --trusted-proxy: limits take all who come through it for one visitor");
+        }
+    }
+}
+
 /// Notes the address with the request.
-pub async fn identify(State(trusted): State<Arc<[IpNet]>>, mut request: Request) -> Request {
+pub async fn identify(State(proxies): State<Arc<Proxies>>, mut request: Request) -> Request {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        let address = address(peer.ip(), request.headers(), &trusted);
+        let address = proxies.address(peer.ip(), request.headers());
         request.extensions_mut().insert(ClientAddress(address));
     }
     request
 }
 
-/// From the peer towards the browser, as far as each that speaks is a trusted proxy: what others
-/// have written into the header is worth nothing.
-fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let mut address = peer.to_canonical();
-    if trusted.is_empty() {
-        return address;
+/// Whether it is on this machine or in a network of its operator.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
     }
-    let mut before = forwarded_for(headers);
-    while trusted.iter().any(|network| network.contains(&address)) {
-        match before.pop().as_deref().and_then(parse) {
-            Some(earlier) => address = earlier.to_canonical(),
-            None => break,
-        }
-    }
-    address
+}
+
+fn passes_on(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED_FOR) || headers.contains_key(header::FORWARDED)
 }
 
 /// The addresses that proxies have passed on, the last proxy's last.
@@ -54,9 +97,8 @@ fn forwarded_for(headers: &HeaderMap) -> Vec<String> {
         let values = headers.get_all(name).iter();
         values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
     };
-    let plain: Vec<String> = lines(header::HeaderName::from_static("x-forwarded-for"))
-        .map(|address| address.trim().to_owned())
-        .collect();
+    let plain: Vec<String> =
+        lines(FORWARDED_FOR).map(|address| address.trim().to_owned()).collect();
     if !plain.is_empty() {
         return plain;
     }
@@ -79,7 +121,7 @@ fn parse(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
 
     use super::*;
 
@@ -89,7 +131,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        Proxies::new(trusted.into()).address(peer.parse().unwrap(), &headers).to_string()
     }
 
     #[test]

@@ -33,10 +33,10 @@ use axum::routing::{get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
-use ipnet::IpNet;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
+use self::client::Proxies;
 use self::error::Refusal;
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
@@ -72,8 +72,7 @@ pub struct Site {
     pub live: Arc<dyn Live>,
     /// The origin that browsers use, where it is not the one that they ask this server for.
     pub public_url: Option<Origin>,
-    /// The proxies that are believed about whom they pass on.
-    pub trusted_proxies: Arc<[IpNet]>,
+    pub proxies: Arc<Proxies>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
@@ -94,7 +93,7 @@ impl Site {
             views: Arc::new(Views::new(config)?),
             live,
             public_url: config.public_url.clone(),
-            trusted_proxies: config.trusted_proxy.clone().into(),
+            proxies: Arc::new(Proxies::new(config.trusted_proxy.clone())),
             static_files,
             registration: config.registration,
             content_policy: config.has_content_policy(),
@@ -109,7 +108,7 @@ where
     S: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let identified = map_request_with_state(Arc::clone(&site.trusted_proxies), client::identify);
+    let identified = map_request_with_state(Arc::clone(&site.proxies), client::identify);
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
         // A poll is small, and waited for.

@@ -65,6 +65,23 @@ async function command(...args) {
   return { stdout, lines: stderr.trim().split("\n").map(sentence) };
 }
 
+test("a proxy nearby that is not trusted is named once, as all behind it count as one", bounded, async () => {
+  const unaware = await startServer({ env });
+  try {
+    for (let request = 0; request < 3; request += 1) {
+      for (const header of ["x-forwarded-for", "forwarded"]) {
+        await fetch(`${unaware.url}/login`, { headers: { [header]: "for=198.51.100.7" } });
+      }
+    }
+    const lines = await linesOf(unaware, "--trusted-proxy");
+    assert.deepEqual(lines, ["WARN 127.0.0.1 passes requests on and is no --trusted-proxy: limits take all who come through it for one visitor"]);
+  } finally {
+    await unaware.remove();
+  }
+  await fetch(`${server.url}/login`, { headers: { "x-forwarded-for": newAddress() } });
+  assert.doesNotMatch(server.log, /is no --trusted-proxy/);
+});
+
 test("who registers is one line", bounded, async () => {
   const password = "a password to register with";
   const { from, lines } = await told("/register", { username: "zoe", password, confirmation: password });
