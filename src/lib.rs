@@ -2,9 +2,8 @@
 //!
 //! The map, in reading order; ARCHITECTURE.md says who may know whom.
 
-pub mod config; // what can be set
+pub mod config; // what can be set, and in a file
 pub mod command; // what can be done instead of serving
-pub mod config_file; // and in a file
 pub mod app; // puts the parts together
 pub mod serve; // accepts connections
 pub mod http; // pages

@@ -16,8 +16,7 @@ use tracing_subscriber::EnvFilter;
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
-use visavis::config::{Config, LogFormat};
-use visavis::config_file;
+use visavis::config::{self, Config, LogFormat};
 use visavis::http::LOG_FILTER;
 use visavis::serve::serve;
 use visavis::service::{Passwords, upkeep};
@@ -33,10 +32,10 @@ const SIGXFSZ: i32 = 25;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let config = match config_file::load(&arguments) {
+    let config = match config::file::load(&arguments) {
         Ok(config) => config,
         Err(error) => {
-            let Some(line) = config_file::complaint(&error) else { error.exit() };
+            let Some(line) = config::file::complaint(&error) else { error.exit() };
             eprintln!("visavis: {line}");
             return ExitCode::from(WRONG_SETTING);
         }

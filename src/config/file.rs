@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
 use toml::{Table, Value};
 
-use crate::config::Config;
+use super::Config;
 
 /// The file that is read when no other is named; it need not exist.
 const USUAL: &str = "visavis.toml";

@@ -1,16 +1,20 @@
 //! Everything that can be set: each field is a flag and an environment variable, and its comment
 //! is what `--help` says.
 
-use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
-use std::path::PathBuf;
-use std::time::Duration;
+pub mod file;
+mod value;
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
 use clap::builder::FalseyValueParser;
-use clap::{Parser, ValueEnum};
-use hyper::Uri;
 use ipnet::IpNet;
 
+pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
+use self::value::{
+    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, parse_origin, parse_rate, within,
+};
 use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -228,135 +232,6 @@ impl Config {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line for people
-    Text,
-    /// A JSON object a line
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Registration {
-    /// Anybody
-    Open,
-    /// Who has a link of `visavis invite`
-    Invite,
-    /// Nobody
-    Closed,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Switch {
-    On,
-    Off,
-}
-
-/// How large may be what people send: the most of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sizes {
-    pub body_bytes: usize,
-    pub packet_bytes: usize,
-    pub message_chars: usize,
-    pub json_depth: usize,
-}
-
-/// The length of messages for which an answer of a hundred of them, and what is owed to a socket, is
-/// measured: it may be made less.
-const MESSAGE_CHARS_MAX: usize = 10_000;
-/// Twelve bytes a character, however it is escaped, and what stands around it. A packet that is too
-/// large costs the connection, so a message that may be sent must fit.
-const PACKET_BYTES_MIN: usize = 12 * MESSAGE_CHARS_MAX + 1000;
-
-/// So many in a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// At least 1.
-    pub count: u32,
-    pub per: Duration,
-}
-
-/// Takes a number of that range.
-fn within(
-    range: RangeInclusive<usize>,
-    example: usize,
-) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync + 'static {
-    move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        let (least, most) = (range.start(), range.end());
-        number.ok_or_else(|| format!("give a number from {least} to {most}, as in {example}"))
-    }
-}
-
-/// A rate such as `60/m`.
-fn parse_rate(text: &str) -> Result<Rate, String> {
-    let wrong = || "give a number and s, m or h, as in 60/m".to_owned();
-    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
-    let count = count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(wrong()),
-    };
-    Ok(Rate { count, per: Duration::from_secs(seconds) })
-}
-
-/// A network such as `10.0.0.0/8`; an address alone is a network of one.
-fn parse_network(text: &str) -> Result<IpNet, String> {
-    let address = text.parse::<IpAddr>().map(IpNet::from);
-    address
-        .or_else(|_| text.parse())
-        .map_err(|_| "give an address or a network, as in 10.0.0.0/8".into())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ContentPolicy {
-    /// On, unless there are --templates or --static
-    Auto,
-    On,
-    Off,
-}
-
-/// Scheme, host and port: what a browser sends as `Origin`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of_test(origin: &str) -> Self {
-        Self(origin.to_owned())
-    }
-
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-}
-
-/// The origin of a URL such as `https://chat.example`; a slash at the end is forgiven.
-fn parse_origin(url: &str) -> Result<Origin, String> {
-    let wrong = "give scheme and host, as in https://chat.example";
-    let uri: Uri = url.parse().map_err(|_| wrong.to_owned())?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(wrong.to_owned());
-    };
-    let known = scheme == "http" || scheme == "https";
-    if !known || uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
-        return Err(wrong.to_owned());
-    }
-    // Browsers leave the usual port out.
-    let host = authority.as_str().to_ascii_lowercase();
-    let usual_port = if scheme == "https" { ":443" } else { ":80" };
-    let host = host.strip_suffix(usual_port).unwrap_or(&host);
-    Ok(Origin(format!("{scheme}://{host}")))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -366,27 +241,5 @@ mod tests {
     #[test]
     fn the_flags_are_well_formed() {
         Config::command().debug_assert();
-    }
-
-    #[test]
-    fn a_rate_is_a_number_and_a_unit() {
-        assert_eq!(parse_rate("60/m"), Ok(Rate { count: 60, per: Duration::from_mins(1) }));
-        assert_eq!(parse_rate("1/h"), Ok(Rate { count: 1, per: Duration::from_hours(1) }));
-        for wrong in ["60", "60/", "/m", "0/m", "-1/m", "1.5/s", "60/d", "60/m "] {
-            assert!(parse_rate(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_public_url_is_a_scheme_and_a_host() {
-        let origin = |url| parse_origin(url).map(|origin| origin.0).ok();
-        assert_eq!(origin("https://Chat.example/").as_deref(), Some("https://chat.example"));
-        assert_eq!(origin("https://chat.example:443").as_deref(), Some("https://chat.example"));
-        assert_eq!(origin("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
-        for wrong in
-            ["chat.example", "ftp://chat.example", "https://chat.example/chat", "https://", ""]
-        {
-            assert_eq!(origin(wrong), None, "{wrong}");
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! The contract between the chat and its database. Another database is one more folder beside
-//! `sqlite`; `tests/it/store_contract.rs` says, promise by promise, what it must do.
+//! `sqlite`; `tests/it/store_contract` says, promise by promise, what it must do.
 //!
 //! One method is one transaction is one fact of the domain. A method that writes takes its place
 //! in the order of writes when it is *called*, not when its future is first polled: two calls made

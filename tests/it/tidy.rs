@@ -97,7 +97,7 @@ fn the_domain_knows_nobody() {
         "src/main.rs",
         "src/commands",
         "src/lib.rs",
-        "src/config.rs",
+        "src/config",
         "src/clock.rs",
     ];
     assert_eq!(strangers(&outer, &others), [""; 0]);

@@ -1,0 +1,125 @@
+//! Chats: who has which, in which order, and what is read in them.
+
+use super::*;
+
+contract!(
+    a_chat_with_nobody_is_not_opened,
+    opening_a_chat_again_changes_nothing,
+    nobody_reads_a_chat_that_they_do_not_have,
+    a_count_falls_to_what_remains_and_never_rises,
+    a_read_position_only_moves_forward,
+    a_read_position_beyond_the_newest_swallows_nothing_to_come,
+    reading_in_one_chat_leaves_others_alone,
+    chats_are_listed_newest_first_even_within_a_second,
+    a_chat_is_found_by_its_members,
+);
+
+async fn a_chat_with_nobody_is_not_opened(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    assert_eq!(store.open_chat(ann, UserId(999), now()).await.unwrap(), None);
+    assert_eq!(store.chats_of(ann, 10).await.unwrap(), []);
+}
+
+async fn opening_a_chat_again_changes_nothing(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, bob, ann, "hello").await;
+    let later = Timestamp::from(NOW + Duration::days(1));
+    assert!(!store.open_chat(ann, bob, later).await.unwrap().unwrap().new);
+    assert_eq!(view(&store, ann, bob).await, (vec!["hello".into()], 1));
+}
+
+async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let eve = user(&store, "eve").await;
+    send(&store, ann, bob, "secret").await;
+    assert_eq!(store.newest_messages(eve, ann, 20, usize::MAX).await.unwrap(), None);
+    assert_eq!(store.older_messages(eve, ann, Older::Skip(0), 10).await.unwrap(), None);
+    assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
+    // With a chat of their own they read that one.
+    store.open_chat(eve, ann, now()).await.unwrap();
+    assert_eq!(view(&store, eve, ann).await, (vec![], 0));
+}
+
+async fn a_count_falls_to_what_remains_and_never_rises(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for _ in 0..10 {
+        send(&store, ann, bob, "new").await;
+        send(&store, bob, ann, "own").await;
+    }
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(4)).await, (4, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(7)).await, (4, false));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(4)).await, (4, false));
+    send(&store, ann, bob, "one more").await;
+    assert_eq!(count(&store, bob, ann).await, 5);
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(-3)).await, (0, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::Remaining(i64::MIN)).await, (0, false));
+}
+
+async fn a_read_position_only_moves_forward(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(send(&store, ann, bob, "new").await.id);
+    }
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[2])).await, (2, true));
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[0])).await, (2, false));
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(-5))).await, (2, false));
+    let position = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap().read;
+    assert_eq!(position.last_read_id, ids[2]);
+}
+
+async fn a_read_position_beyond_the_newest_swallows_nothing_to_come(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, ann, bob, "seen").await;
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(i64::MAX))).await, (0, true));
+    send(&store, ann, bob, "not seen").await;
+    assert_eq!(count(&store, bob, ann).await, 1);
+}
+
+async fn reading_in_one_chat_leaves_others_alone(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, bob, now()).await.unwrap();
+    send(&store, cyd, bob, "from cyd").await;
+    let last = send(&store, ann, bob, "from ann").await;
+    assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(last.id)).await, (0, true));
+    assert_eq!(count(&store, bob, cyd).await, 1);
+    assert_eq!(mark(&store, bob, cyd, ReadMark::UpTo(last.id)).await, (0, true));
+}
+
+async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    let mut partners = Vec::new();
+    for name in ["b", "c", "d"] {
+        let partner = user(&store, name).await;
+        store.open_chat(ann, partner, now()).await.unwrap();
+        store.open_chat(partner, ann, now()).await.unwrap();
+        partners.push(partner);
+    }
+    let names = async || {
+        let chats = store.chats_of(ann, 10).await.unwrap();
+        chats.into_iter().map(|chat| chat.partner.username).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["d", "c", "b"]);
+    for partner in [partners[1], partners[2], partners[0]] {
+        send(&store, ann, partner, "hi").await;
+    }
+    assert_eq!(names().await, ["b", "d", "c"]);
+    send(&store, partners[2], ann, "hello").await;
+    send(&store, partners[2], ann, "hello?").await;
+    assert_eq!(names().await, ["d", "b", "c"]);
+    assert_eq!(store.chats_of(ann, 2).await.unwrap().len(), 2);
+    assert_eq!(store.chat_count(ann, 10).await.unwrap(), 3);
+    assert_eq!(store.chat_count(ann, 2).await.unwrap(), 2);
+    assert_eq!(store.chat_count(partners[0], 2).await.unwrap(), 1);
+}
+
+async fn a_chat_is_found_by_its_members(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    send(&store, bob, ann, "hello").await;
+    let chat = store.chat(ann, bob).await.unwrap().unwrap();
+    assert_eq!((chat.partner.username.as_str(), chat.read.new_message_count), ("bob", 1));
+    assert_eq!(store.chat(ann, cyd).await.unwrap(), None);
+    assert_eq!(store.chat(cyd, ann).await.unwrap(), None);
+}

@@ -1,0 +1,193 @@
+//! Messages: what is kept, in which order, and who gets to see it.
+
+use super::*;
+
+contract!(
+    a_message_without_a_chat_is_not_kept,
+    a_message_opens_the_receivers_chat_and_counts_there,
+    a_note_to_oneself_is_kept_once_and_counts_nothing,
+    writes_are_stored_in_the_order_of_calls,
+    a_message_sent_again_is_kept_once,
+    a_client_id_belongs_to_its_sender,
+    a_failing_write_takes_no_other_with_it,
+    joining_shows_the_newest_twenty_or_all_that_are_new,
+    joining_shows_all_that_are_new_when_own_messages_stand_between_them,
+    joining_is_bounded,
+    older_messages_come_in_pages_until_the_end,
+    what_came_after_a_message_comes_in_pages_over_all_chats,
+    what_others_say_to_each_other_does_not_come,
+);
+
+async fn a_message_without_a_chat_is_not_kept(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    let added = store.add_message(message(ann, bob, "psst")).await.unwrap();
+    assert_eq!(added, Err(NotAdded::NoChat));
+    store.open_chat(ann, bob, now()).await.unwrap();
+    assert_eq!(view(&store, ann, bob).await, (vec![], 0));
+}
+
+async fn a_message_opens_the_receivers_chat_and_counts_there(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    store.open_chat(ann, bob, now()).await.unwrap();
+    let first = send(&store, ann, bob, "one").await;
+    assert_eq!((first.opened_chat, first.receiver_new_message_count), (true, 1));
+    let second = send(&store, ann, bob, "two").await;
+    assert_eq!((second.opened_chat, second.receiver_new_message_count), (false, 2));
+    assert_eq!(view(&store, bob, ann).await, (vec!["one".into(), "two".into()], 2));
+    assert_eq!(count(&store, ann, bob).await, 0);
+}
+
+async fn a_note_to_oneself_is_kept_once_and_counts_nothing(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    store.open_chat(ann, ann, now()).await.unwrap().unwrap();
+    let added = send(&store, ann, ann, "note").await;
+    assert!(!added.opened_chat);
+    assert_eq!(view(&store, ann, ann).await, (vec!["note".into()], 0));
+    let (count, _) = mark(&store, ann, ann, ReadMark::UpTo(added.id)).await;
+    assert_eq!(count, 0);
+}
+
+async fn writes_are_stored_in_the_order_of_calls(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let texts: Vec<String> = (0..500).map(|number| format!("message {number}")).collect();
+    let mut pending: Vec<_> =
+        texts.iter().map(|text| store.add_message(message(ann, bob, text))).collect();
+    // Awaited in another order than called.
+    pending.reverse();
+    for added in pending {
+        added.await.unwrap().unwrap();
+    }
+    assert_eq!(view(&store, bob, ann).await, (texts, 500));
+}
+
+async fn a_message_sent_again_is_kept_once(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
+    let mut once = message(ann, bob, "once");
+    once.client_id = Some(client_id);
+    let first = store.add_message(once.clone()).await.unwrap().unwrap();
+    once.at = Timestamp::from(NOW + Duration::minutes(1));
+    let second = store.add_message(once).await.unwrap().unwrap();
+    assert!(!first.duplicate && second.duplicate);
+    assert_eq!((second.id, &second.timestamp), (first.id, &first.timestamp));
+    assert_eq!(view(&store, bob, ann).await, (vec!["once".into()], 1));
+}
+
+async fn a_client_id_belongs_to_its_sender(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
+    for (sender, receiver) in [(ann, bob), (bob, ann)] {
+        let mut same_id = message(sender, receiver, "mine");
+        same_id.client_id = Some(client_id);
+        assert!(!store.add_message(same_id).await.unwrap().unwrap().duplicate);
+    }
+}
+
+async fn a_failing_write_takes_no_other_with_it(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let before = store.add_message(message(ann, bob, "before"));
+    let taken = store.add_user(&Username::parse("ann").unwrap(), "hash");
+    let after = store.add_message(message(ann, bob, "after"));
+    assert!(before.await.unwrap().is_ok());
+    assert!(taken.await.is_err());
+    assert!(after.await.unwrap().is_ok());
+    assert_eq!(view(&store, bob, ann).await.0, ["before", "after"]);
+}
+
+async fn joining_shows_the_newest_twenty_or_all_that_are_new(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for number in 1..=25 {
+        send(&store, ann, bob, &number.to_string()).await;
+    }
+    assert_eq!(view(&store, bob, ann).await.0.len(), 25);
+    mark(&store, bob, ann, ReadMark::Remaining(21)).await;
+    assert_eq!(view(&store, bob, ann).await.0.len(), 21);
+    mark(&store, bob, ann, ReadMark::Remaining(3)).await;
+    let (texts, count) = view(&store, bob, ann).await;
+    assert_eq!((texts.len(), texts[0].as_str(), count), (20, "6", 3));
+    // The sender has nothing new there.
+    assert_eq!(view(&store, ann, bob).await.0.len(), 20);
+}
+
+async fn joining_shows_all_that_are_new_when_own_messages_stand_between_them(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    send(&store, bob, ann, "before").await;
+    for _ in 0..21 {
+        send(&store, ann, bob, "from ann").await;
+        send(&store, bob, ann, "from bob").await;
+    }
+    let (texts, count) = view(&store, bob, ann).await;
+    assert_eq!((texts.len(), count), (42, 21));
+}
+
+async fn joining_is_bounded(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    for number in 1..=30 {
+        send(&store, ann, bob, &number.to_string()).await;
+    }
+    let all = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap();
+    assert_eq!(all.messages.len(), 30);
+    let of_25: usize = all.messages.iter().take(25).map(Message::wire_bytes).sum();
+    let newest = store.newest_messages(bob, ann, 20, of_25).await.unwrap().unwrap();
+    assert_eq!(newest.messages, all.messages[..25]);
+    assert_eq!(newest.read.new_message_count, 30);
+    // However long they are, the newest few are shown.
+    let newest = store.newest_messages(bob, ann, 20, 0).await.unwrap().unwrap();
+    assert_eq!(newest.messages, all.messages[..20]);
+}
+
+async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let mut ids = Vec::new();
+    for number in 1..=25 {
+        ids.push(send(&store, ann, bob, &number.to_string()).await.id);
+    }
+    let page = async |older| {
+        let messages = store.older_messages(bob, ann, older, 10).await.unwrap().unwrap();
+        messages
+            .into_iter()
+            .map(|message| message.message.parse::<i32>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(page(Older::Skip(0)).await, (16..=25).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Skip(20)).await, (1..=5).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Skip(25)).await, [0; 0]);
+    assert_eq!(page(Older::Than(ids[15])).await, (6..=15).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::Than(ids[0])).await, [0; 0]);
+}
+
+async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, ann, now()).await.unwrap();
+    let seen = send(&store, ann, bob, "seen").await;
+    send(&store, cyd, ann, "1").await;
+    send(&store, ann, bob, "2").await;
+    send(&store, bob, ann, "3").await;
+    send(&store, ann, cyd, "4").await;
+    send(&store, cyd, ann, "5").await;
+    let (mut since, mut texts, mut more) = (seen.id, Vec::new(), true);
+    while more {
+        let page = store.sync(ann, since, 2, 10).await.unwrap();
+        assert!(page.messages.len() <= 2, "{page:?}");
+        since = page.messages.last().map_or(since, |message| message.id);
+        texts.extend(page.messages.into_iter().map(|message| message.message));
+        more = page.more;
+        let counts: Vec<_> =
+            page.chats.iter().map(|chat| (chat.partner.id, chat.read.new_message_count)).collect();
+        assert_eq!(counts, [(cyd, 2), (bob, 1)]);
+    }
+    assert_eq!(texts, ["1", "2", "3", "4", "5"]);
+    let nothing = store.sync(ann, since, 2, 1).await.unwrap();
+    assert_eq!((nothing.messages, nothing.more, nothing.chats.len()), (vec![], false, 1));
+}
+
+async fn what_others_say_to_each_other_does_not_come(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let eve = user(&store, "eve").await;
+    store.open_chat(eve, ann, now()).await.unwrap();
+    send(&store, ann, bob, "secret").await;
+    let note = send(&store, eve, ann, "mine").await;
+    let page = store.sync(eve, MessageId(0), 10, 10).await.unwrap();
+    assert_eq!(page.messages.iter().map(|message| message.id).collect::<Vec<_>>(), [note.id]);
+}

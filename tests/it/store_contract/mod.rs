@@ -1,0 +1,93 @@
+//! What every store promises: one function a promise, stamped as a test for each store there is.
+
+use std::sync::Arc;
+
+use time::Duration;
+use visavis::domain::{
+    Body, ClientId, LinkKey, Message, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
+};
+use visavis::store::{Added, NewMessage, NotAdded, Older, Store, StoreError, StoredSession};
+
+use super::support::NOW;
+
+macro_rules! contract {
+    ($($promise:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let (store, _dir) = crate::support::sqlite();
+                    super::$promise(store).await;
+                }
+            )*
+        }
+    };
+}
+
+mod blocks;
+mod chats;
+mod links;
+mod messages;
+mod sessions;
+mod users;
+
+type AnyStore = Arc<dyn Store>;
+
+async fn user(store: &AnyStore, name: &str) -> UserId {
+    store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap()
+}
+
+fn now() -> Timestamp {
+    NOW.into()
+}
+
+fn message(sender: UserId, receiver: UserId, text: &str) -> NewMessage {
+    let body = Body::parse(text.to_owned(), 10_000).unwrap();
+    NewMessage { sender, receiver, body, at: now(), client_id: None }
+}
+
+async fn send(store: &AnyStore, sender: UserId, receiver: UserId, text: &str) -> Added {
+    store.add_message(message(sender, receiver, text)).await.unwrap().unwrap()
+}
+
+/// Two people, each with an open chat with the other.
+async fn pair(store: &AnyStore) -> (UserId, UserId) {
+    let (ann, bob) = (user(store, "ann").await, user(store, "bob").await);
+    store.open_chat(ann, bob, now()).await.unwrap().unwrap();
+    store.open_chat(bob, ann, now()).await.unwrap().unwrap();
+    (ann, bob)
+}
+
+/// What `reader` sees of the chat: texts oldest first, and the count of what is new.
+async fn view(store: &AnyStore, reader: UserId, partner: UserId) -> (Vec<String>, i64) {
+    let newest = store.newest_messages(reader, partner, 20, usize::MAX).await.unwrap().unwrap();
+    let texts = newest.messages.into_iter().rev().map(|message| message.message).collect();
+    (texts, newest.read.new_message_count)
+}
+
+async fn count(store: &AnyStore, reader: UserId, partner: UserId) -> i64 {
+    view(store, reader, partner).await.1
+}
+
+async fn mark(store: &AnyStore, reader: UserId, partner: UserId, mark: ReadMark) -> (i64, bool) {
+    let marked = store.mark_read(reader, partner, mark).await.unwrap().unwrap();
+    (marked.state.new_message_count, marked.moved)
+}
+
+fn session(number: u8, user: Option<UserId>) -> StoredSession {
+    let data = format!("{{\"number\":{number}}}");
+    StoredSession {
+        key: SessionKey([number; 32]),
+        user,
+        data,
+        created_at: NOW - Duration::DAY,
+        last_seen_at: NOW,
+        expires_at: NOW + Duration::HOUR,
+        user_agent: Some("a browser".into()),
+    }
+}
+
+async fn keys_of(store: &AnyStore, user: UserId) -> Vec<u8> {
+    let sessions = store.sessions_of(user, NOW, 10).await.unwrap();
+    sessions.iter().map(|session| session.key.0[0]).collect()
+}
