@@ -17,7 +17,7 @@ use crate::socket::{Heard, Socket, Transport};
 /// What is written after the moment of sending: a sentence of usual length.
 const TEXT: &str = "shall we meet at seven, where we met last time?";
 /// How long a load runs before it is measured: caches fill, code is compiled.
-const WARM_UP: Duration = Duration::from_millis(700);
+const WARM_UP: Duration = Duration::from_millis(500);
 /// How long an answer to what was sent in time is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(20);
 

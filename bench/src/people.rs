@@ -2,12 +2,16 @@
 //! browser would.
 
 use anyhow::{Context, Result};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use hyper::header;
 use serde::Deserialize;
 
 use crate::http::Http;
 
 const PASSWORD: &str = "as good as any other";
+
+/// How many come at the same time.
+const AT_ONCE: usize = 4;
 
 /// Somebody who is logged in.
 #[derive(Debug, Clone)]
@@ -25,15 +29,12 @@ struct Found {
 
 /// `pairs` times two people; the one at 2i and the one at 2i + 1 have a chat with each other.
 pub async fn pairs(address: &str, pairs: usize) -> Result<Vec<Person>> {
-    let mut people = Vec::with_capacity(2 * pairs);
-    for number in 0..2 * pairs {
-        people.push(join(address, &format!("person {number:04}")).await?);
-    }
-    for pair in people.chunks(2) {
-        for (one, other) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
-            open_chat(address, one, other.id).await?;
-        }
-    }
+    let joining =
+        (0..2 * pairs).map(async |number| join(address, &format!("person {number:04}")).await);
+    let people: Vec<Person> = stream::iter(joining).buffered(AT_ONCE).try_collect().await?;
+    let opening =
+        (0..people.len()).map(|place| open_chat(address, &people[place], people[place ^ 1].id));
+    stream::iter(opening).buffered(AT_ONCE).try_collect::<()>().await?;
     Ok(people)
 }
 

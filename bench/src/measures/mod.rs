@@ -11,6 +11,8 @@ pub mod throughput;
 
 use std::time::Duration;
 
+use crate::servers::Peer;
+
 /// How long and how much.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -19,17 +21,35 @@ pub struct Plan {
     pub lasts: Duration,
     /// Idle sockets.
     pub sockets: usize,
+    /// Who holds them, and how long a server rests before its memory is read. Ten seconds long visavis
+    /// looks out for each socket that was let in just now; V8 collects its garbage after half a minute.
+    pub holders: &'static [Peer],
+    pub rests: Duration,
     /// The largest database, in messages.
     pub messages_max: i64,
 }
 
 impl Plan {
     pub fn quick() -> Self {
-        Self { rounds: 3, lasts: Duration::from_secs(1), sockets: 1000, messages_max: 1_000_000 }
+        Self {
+            rounds: 3,
+            lasts: Duration::from_millis(600),
+            sockets: 1000,
+            holders: &[Peer::Visavis, Peer::Ceiling],
+            rests: Duration::from_secs(12),
+            messages_max: 1_000_000,
+        }
     }
 
     pub fn full() -> Self {
-        Self { rounds: 5, lasts: Duration::from_secs(5), sockets: 4000, messages_max: 10_000_000 }
+        Self {
+            rounds: 5,
+            lasts: Duration::from_secs(5),
+            sockets: 4000,
+            holders: &[Peer::Visavis, Peer::Ceiling, Peer::Node],
+            rests: Duration::from_secs(45),
+            messages_max: 10_000_000,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Re
     for _ in 0..plan.rounds {
         let options = Options { bcrypt_cost: Some(BCRYPT_COST), ..Options::default() };
         let server = Server::start_with(workshop, Peer::Visavis, &options).await?;
-        let people = people::pairs(&server.address, 4).await?;
+        let people = people::pairs(&server.address, 2).await?;
         let is_over = Arc::new(AtomicBool::new(false));
         let mut logins = JoinSet::new();
         for place in 0..LOGINS {
@@ -36,7 +36,7 @@ pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Re
             });
         }
         let pace = Pace::PerSecond(200);
-        let load = Load { transport: Transport::WebSocket, pace, lasts: plan.lasts * 3 };
+        let load = Load { transport: Transport::WebSocket, pace, lasts: plan.lasts * 2 };
         let measured = load::run(&server, &people, load).await?;
         is_over.store(true, Ordering::Relaxed);
         for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
