@@ -14,9 +14,10 @@ use tower::Layer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, Site, Unready};
-use crate::realtime::{Realtime, begin_web_socket};
+use crate::realtime::Realtime;
 use crate::service::{Limits, Live, Passwords, Services};
 use crate::store::Store;
+use crate::transport::{self, begin_web_socket};
 
 /// The running chat, without its listener.
 pub struct App {
@@ -46,7 +47,7 @@ impl App {
         let nothing =
             service_fn(async |_: Request| Ok::<Response, Infallible>(Response::default()));
         let sockets = sockets.layer(nothing);
-        let router = http::router(site, move |mut request| {
+        let endpoint = transport::route(&site, move |mut request| {
             let sockets = sockets.clone();
             async move {
                 match begin_web_socket(&sockets, &mut request) {
@@ -57,6 +58,7 @@ impl App {
                 }
             }
         });
+        let router = http::router(site, endpoint);
         Ok(Self { router, io, services, live: realtime })
     }
 }

@@ -5,12 +5,11 @@
 pub mod config; // what can be set, and in a file
 pub mod command; // what can be done instead of serving
 pub mod app; // puts the parts together
-pub mod serve; // accepts connections
+pub mod transport; // connections, and the endpoint of sockets
 pub mod http; // pages
 pub mod realtime; // socket events
 pub mod service; // what people can do
 pub mod store; // what is kept, and where
 pub mod domain; // what things are
 pub mod json_depth; // how deep what somebody sent is nested
-pub mod meter; // how much has been written to a peer
 pub mod clock; // what time it is

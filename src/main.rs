@@ -18,10 +18,10 @@ use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
 use visavis::http::LOG_FILTER;
-use visavis::serve::serve;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
+use visavis::transport::serve;
 
 use self::commands::progress::Display;
 

@@ -5,18 +5,15 @@ mod account;
 mod assets;
 mod auth;
 mod chats;
-mod client;
-mod error;
+pub(crate) mod client;
+pub(crate) mod error;
 mod form;
-mod gate;
-mod handshake;
 mod headers;
 mod jinja;
-mod metering;
-mod origin;
+pub(crate) mod origin;
 mod people;
 mod reset;
-mod session;
+pub(crate) mod session;
 mod templates;
 mod view;
 
@@ -25,11 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_request_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
@@ -101,19 +98,14 @@ impl Site {
     }
 }
 
-/// The whole site: pages, static files, and sockets, whose requests are answered by `sockets` when they
-/// have passed every check.
-pub fn router<S, F>(site: Site, sockets: S) -> Router
-where
-    S: Fn(Request) -> F + Send + Sync + 'static,
-    F: Future<Output = Response> + Send + 'static,
-{
+/// The whole site: pages, static files, and sockets, whose requests are answered by `sockets`.
+pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
     let identified = map_request_with_state(Arc::clone(&site.proxies), client::identify);
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
         // A poll is small, and waited for.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
-        .route("/socket.io/", gate::route(&site, sockets))
+        .route("/socket.io/", sockets)
         // Outermost, so that every answer has its headers, whoever gave it.
         .layer((map_response_with_state(headers::of(&site), headers::add), identified))
         .with_state(site)

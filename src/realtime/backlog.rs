@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::meter::Meter;
+use crate::transport::meter::Meter;
 
 /// How many questions of a socket may wait for their answers. Clients ask for the next thing when
 /// they have got the last.

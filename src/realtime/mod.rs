@@ -11,7 +11,6 @@ mod packet;
 pub mod payload;
 mod presence;
 mod reply;
-mod sockets;
 mod view;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,10 +29,9 @@ use self::backlog::Backlog;
 use self::order::Order;
 use self::packet::Packet;
 use self::presence::{Presence, Seat};
-pub use self::sockets::begin_web_socket;
 use crate::domain::{SessionKey, User, UserId};
-use crate::meter::Meter;
 use crate::service::{Live, Place, Services};
+use crate::transport::meter::Meter;
 
 /// What each WebSocket reads into, however long it waits: a message or two of usual length. A longer
 /// one gets a buffer of its own while it arrives.

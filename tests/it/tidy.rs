@@ -51,13 +51,13 @@ fn only_the_sqlite_store_knows_rusqlite() {
 
 #[test]
 fn only_the_pages_and_the_frame_know_axum() {
-    let allowed = ["src/http", "src/app.rs", "src/serve.rs"];
+    let allowed = ["src/http", "src/transport", "src/app.rs"];
     assert_eq!(strangers(&["axum::", "axum_login"], &allowed), [""; 0]);
 }
 
 #[test]
 fn only_the_realtime_side_and_the_frame_know_socketioxide() {
-    let allowed = ["src/realtime", "src/app.rs"];
+    let allowed = ["src/realtime", "src/transport", "src/app.rs"];
     assert_eq!(strangers(&["socketioxide"], &allowed), [""; 0]);
 }
 
@@ -93,7 +93,7 @@ fn the_domain_knows_nobody() {
         "src/service",
         "src/store",
         "src/app.rs",
-        "src/serve.rs",
+        "src/transport",
         "src/main.rs",
         "src/commands",
         "src/lib.rs",
@@ -105,7 +105,7 @@ fn the_domain_knows_nobody() {
 
 #[test]
 fn pages_and_sockets_do_not_know_each_other() {
-    let pages = ["src/http", "src/app.rs", "src/lib.rs"];
+    let pages = ["src/http", "src/transport", "src/app.rs", "src/lib.rs"];
     assert_eq!(strangers(&["crate::http"], &pages), [""; 0]);
     let sockets = ["src/realtime", "src/app.rs", "src/lib.rs"];
     assert_eq!(strangers(&["crate::realtime"], &sockets), [""; 0]);
@@ -113,9 +113,9 @@ fn pages_and_sockets_do_not_know_each_other() {
 
 #[test]
 fn services_do_not_know_their_transports() {
-    let words = ["crate::http", "crate::realtime", "crate::app", "crate::serve"];
+    let words = ["crate::http", "crate::realtime", "crate::app", "crate::transport"];
     let others =
-        ["src/http", "src/realtime", "src/app.rs", "src/serve.rs", "src/main.rs", "src/commands"];
+        ["src/http", "src/realtime", "src/transport", "src/app.rs", "src/main.rs", "src/commands"];
     assert_eq!(strangers(&words, &others), [""; 0]);
 }
 

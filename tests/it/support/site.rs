@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use visavis::app::App;
 use visavis::clock::Clock;
 use visavis::config::Config;
-use visavis::serve::serve;
 use visavis::service::{Passwords, Services};
 use visavis::store::Store;
+use visavis::transport::serve;
 
 use super::log::{self, Secrets};
 use super::{StillClock, open, sqlite};

@@ -8,9 +8,9 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use hyper::upgrade::OnUpgrade;
 
-use super::error::Refusal;
-use super::{Site, session};
-use crate::meter::Meter;
+use super::meter::Meter;
+use crate::http::error::Refusal;
+use crate::http::{Site, session};
 use crate::service::Place;
 
 /// Lets a request begin a socket if its address may have one more, and gives it a place, which the

@@ -1,6 +1,5 @@
-//! The way of a request under `/socket.io/`, past every check, to the socket layer. One handler walks
-//! it: polls come all the time, and each layer of a router would cost each of them a copy of all that
-//! is within.
+//! Checks every request under `/socket.io/` and hands it to the socket layer. One handler does it:
+//! polls are frequent, and each layer of a router would copy everything within it for each of them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,18 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use tokio::time::timeout;
 
-use super::client::ClientAddress;
 use super::handshake::{self, field};
-use super::metering::Meters;
-use super::{Site, origin};
-use crate::meter::{Meter, Written};
+use super::meter::{Meter, Written};
+use super::meters::Meters;
+use crate::http::client::ClientAddress;
+use crate::http::{Site, origin};
 
 /// How long a client may take to hand over packets by long-polling.
 const PACKETS_MAX: Duration = Duration::from_secs(10);
 
 /// What lets requests through to the sockets. No session is looked up here: a poll is known by its id,
 /// and who opens a socket is asked when it joins.
-struct Gate<S> {
+struct Endpoint<S> {
     site: Site,
     meters: Meters,
     sockets: S,
@@ -36,13 +35,13 @@ where
     S: Fn(Request) -> F + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let gate = Arc::new(Gate { site: site.clone(), meters: Meters::default(), sockets });
+    let endpoint = Arc::new(Endpoint { site: site.clone(), meters: Meters::default(), sockets });
     any(async move |ClientAddress(address): ClientAddress, request: Request| {
-        gate.answer(address, request).await
+        endpoint.answer(address, request).await
     })
 }
 
-impl<S, F> Gate<S>
+impl<S, F> Endpoint<S>
 where
     S: Fn(Request) -> F,
     F: Future<Output = Response>,

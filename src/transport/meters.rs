@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use crate::meter::Meter;
+use super::meter::Meter;
 
 /// A handshake is answered with an id and some numbers.
 const HANDSHAKE_BYTES_MAX: usize = 4096;
