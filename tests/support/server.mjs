@@ -45,12 +45,14 @@ export class Server {
   /** The port is chosen by the first start and kept by the later ones, as browsers would expect. */
   #port = 0;
 
-  /** @param {string} dir @param {string[]} args @param {Record<string, string>} env */
-  constructor(dir, args, env) {
+  /** @param {string} dir @param {string[]} args @param {Record<string, string>} env @param {boolean} isOrdinary */
+  constructor(dir, args, env, isOrdinary) {
     this.dir = dir;
     this.#args = args;
-    // More than operators see, so that more is checked.
-    this.#env = { ...process.env, VISAVIS_LOG: "info,visavis=trace", ...TESTS_ARE_FAST, ...env };
+    // The log has more than operators see, so that more is checked.
+    const ofTests = isOrdinary ? {} : { VISAVIS_LOG: "info,visavis=trace", ...TESTS_ARE_FAST };
+    if (!isOrdinary) this.#args = ["--bcrypt-cost", "4", ...args];
+    this.#env = { ...process.env, ...ofTests, ...env };
   }
 
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
@@ -93,7 +95,7 @@ export class Server {
 
   /** Resolves when the program says where it listens. */
   async start() {
-    const args = ["--listen", `127.0.0.1:${this.#port}`, "--bcrypt-cost", "4", ...this.#args];
+    const args = ["--listen", `127.0.0.1:${this.#port}`, ...this.#args];
     const child = spawn(program, args, {
       cwd: this.dir,
       env: this.#env,
@@ -138,12 +140,13 @@ export class Server {
 }
 
 /**
- * A running server, over a copy of `database` or a new one.
- * @param {{ database?: string, args?: string[], env?: Record<string, string> }} [options]
+ * A running server, over a copy of `database` or a new one. An ordinary one has the limits and the log of
+ * an operator who has set nothing.
+ * @param {{ database?: string, args?: string[], env?: Record<string, string>, isOrdinary?: boolean }} [options]
  */
-export async function startServer({ database, args = [], env = {} } = {}) {
+export async function startServer({ database, args = [], env = {}, isOrdinary = false } = {}) {
   const dir = await mkdtemp(join(tmpdir(), "visavis-"));
-  const server = new Server(dir, args, env);
+  const server = new Server(dir, args, env, isOrdinary);
   if (database) await copyFile(database, server.database);
   await server.start();
   return server;
