@@ -14,13 +14,8 @@ use super::reply::refuse;
 use super::{Realtime, events};
 use crate::domain::{Message, UserId};
 
-pub fn join_chat(
-    realtime: &Arc<Realtime>,
-    seat: &Arc<Seat>,
-    JoinChat { chat_partner_id }: JoinChat,
-    ack: AckSender,
-) {
-    let partner: UserId = chat_partner_id.into();
+pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack: AckSender) {
+    let (partner, at_most): (UserId, _) = (join.chat_partner_id.into(), join.at_most());
     let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
     // At once, in the order of the socket's packets: what arrives from now on is held.
     let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,7 +23,7 @@ pub fn join_chat(
     drop(view);
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| {
-        let newest = realtime.services.chats.newest(seat.user.id, partner).await;
+        let newest = realtime.services.chats.newest(seat.user.id, partner, at_most).await;
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
         let (through, bytes) = match newest {
             Ok(newest) => {

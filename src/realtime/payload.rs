@@ -83,9 +83,18 @@ impl From<Digits> for UserId {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct JoinChat {
     pub chat_partner_id: Digits,
+    /// Ours: how many messages the answer may have, for a client on a slow link.
+    at_most: Option<Digits>,
+}
+
+impl JoinChat {
+    #[must_use]
+    pub fn at_most(&self) -> Option<u32> {
+        self.at_most.map(|Digits(count)| u32::try_from(count).unwrap_or(u32::MAX))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::{Chat, Error, Message, MessageId, ReadMark, UserId};
-use crate::store::{Marked, Newest, Older, Opened, Store, Synced};
+use crate::store::{Extent, Marked, Newest, Older, Opened, Store, Synced};
 
 /// How many messages a chat shows when it is opened, unless more are new.
 pub const JOINED_MESSAGES: u32 = 20;
-/// How much it shows at most, in bytes on the wire: thirty thousand short messages. Without a bound
-/// one person could make another's page load without end.
+/// How many it shows at most, and how many bytes on the wire. Without a bound one person could make
+/// another's page load without end; older messages come as the reader scrolls up.
+const JOINED_MESSAGES_MAX: u32 = 1000;
 const JOINED_BYTES_MAX: usize = 4_000_000;
 /// How many more it shows when it is scrolled to the top.
 const OLDER_MESSAGES: u32 = 10;
@@ -98,13 +99,21 @@ impl Chats {
         Ok(chats.iter().any(|chat| chat.partner.id == partner))
     }
 
-    /// What a chat shows when it is opened: the newest 20 messages, or all that are new (up to 4 MB).
+    /// What a chat shows when it is opened: the newest 20 messages, or all that are new (up to 1000
+    /// messages and 4 MB). `at_most` asks for no more messages than that.
     ///
     /// # Errors
     /// `NotFound` when the user has no such chat.
-    pub async fn newest(&self, user: UserId, partner: UserId) -> Result<Newest, Error> {
-        let newest =
-            self.store.newest_messages(user, partner, JOINED_MESSAGES, JOINED_BYTES_MAX).await?;
+    pub async fn newest(
+        &self,
+        user: UserId,
+        partner: UserId,
+        at_most: Option<u32>,
+    ) -> Result<Newest, Error> {
+        let at_most = at_most.unwrap_or(JOINED_MESSAGES_MAX).clamp(1, JOINED_MESSAGES_MAX);
+        let at_least = JOINED_MESSAGES.min(at_most);
+        let extent = Extent { at_least, at_most, bytes_max: JOINED_BYTES_MAX };
+        let newest = self.store.newest_messages(user, partner, extent).await?;
         newest.ok_or_else(no_such_chat)
     }
 

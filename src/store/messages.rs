@@ -46,6 +46,17 @@ pub struct Newest {
     pub blocked: bool,
 }
 
+/// How much of the end of a conversation is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// So many messages, read or not.
+    pub at_least: u32,
+    /// No more messages than that, however many are unread.
+    pub at_most: u32,
+    /// No more unread messages than fit into that, in bytes on the wire.
+    pub bytes_max: usize,
+}
+
 /// What came after a message, in all chats of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synced {
@@ -72,14 +83,13 @@ pub trait MessageStore: Send + Sync {
     /// two blocked each other gets its first answer still, when it is sent again.
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>>;
 
-    /// The newest `at_least` messages, and where more are new all since the first unread one, as far
-    /// as they fit into `bytes_max` on the wire. `None` when `user` has no chat with `partner`.
+    /// The newest messages of the conversation, back to the first unread one, as far as `extent`
+    /// allows. `None` when `user` has no chat with `partner`.
     fn newest_messages(
         &self,
         user: UserId,
         partner: UserId,
-        at_least: u32,
-        bytes_max: usize,
+        extent: Extent,
     ) -> Reply<Option<Newest>>;
 
     /// A page of older messages, newest first, at most `limit`; empty at the end.

@@ -19,7 +19,7 @@ use std::pin::Pin;
 pub use blocks::BlockStore;
 pub use chats::{ChatStore, Marked, Opened};
 pub use links::LinkStore;
-pub use messages::{Added, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};
+pub use messages::{Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};
 pub use sessions::{SessionStore, StoredSession};
 pub use users::{Account, Listed, UserStore};
 

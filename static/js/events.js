@@ -42,7 +42,7 @@ export const ServerEvent = Object.freeze({
  *
  * What goes with each question.
  * @typedef {{
- *   join_chat: { chat_partner_id: number },
+ *   join_chat: { chat_partner_id: number, at_most?: number },
  *   message_history_is_scrolled_to_the_top:
  *     { chat_partner_id: number, message_count: number, before_id: number },
  *   message_sent: { message: string, chat_partner_id: number, client_id: string },

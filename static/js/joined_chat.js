@@ -7,6 +7,9 @@ import { RequestError } from "./socket.js";
 /** @import { Row } from "./events.js" */
 /** @import { Connection } from "./socket.js" */
 
+/** How many messages a join asks for after so many answers that did not come in time: fewer each time. */
+const AT_MOST = [undefined, 100, 20];
+
 export class JoinedChat {
   #connection;
   #id = 0;
@@ -32,7 +35,9 @@ export class JoinedChat {
   async join(chatId, show) {
     this.#attempts += 1;
     const attempt = this.#attempts;
-    const question = { chat_partner_id: chatId };
+    const timeouts = this.#connection.timeoutsOf(ClientEvent.JOIN_CHAT);
+    const at_most = AT_MOST[Math.min(timeouts, AT_MOST.length - 1)];
+    const question = { chat_partner_id: chatId, at_most };
     try {
       await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, joined) => {
         // An answer that is overtaken does not undo a newer one. While a newer one is on its way,

@@ -12,6 +12,9 @@ const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
 
 /** How long the server may take to answer. */
 const ANSWER_MS = 8000;
+/** The answers to these may be long: each that was late is waited for twice as long the next time. */
+const LONG_ANSWERS = new Set(/** @type {string[]} */ ([ClientEvent.JOIN_CHAT, ClientEvent.HISTORY_SCROLLED, ClientEvent.SYNC]));
+const LONG_ANSWER_MS_MAX = 64_000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
 
@@ -45,6 +48,8 @@ export class RequestError extends Error {
 export class Connection {
   #socket = io({ autoConnect: false, reconnectionDelay: 500, reconnectionDelayMax: 2500 });
   #confirmed = false;
+  /** How often in a row the answer to an event was late: the link may be slow, not dead. @type {Map<string, number>} */
+  #timeouts = new Map();
 
   /** @param {ConnectionEvents} events */
   constructor(events) {
@@ -72,6 +77,14 @@ export class Connection {
   /** Whether it is connected, and known to be the connection of the person that the page is for. */
   get confirmed() {
     return this.#confirmed;
+  }
+
+  /**
+   * How often in a row the answer to that event was late; then less should be asked for.
+   * @param {keyof Questions} event
+   */
+  timeoutsOf(event) {
+    return this.#timeouts.get(event) ?? 0;
   }
 
   /** This connection is that person's: it may be asked anything. */
@@ -116,8 +129,12 @@ export class Connection {
         reject(new RequestError("There is no connection.", "disconnected"));
         return;
       }
-      const timeout = socket.timeout(ANSWER_MS);
+      const timeouts = this.timeoutsOf(event);
+      const patience = Math.min(ANSWER_MS * 2 ** timeouts, LONG_ANSWER_MS_MAX);
+      const timeout = socket.timeout(LONG_ANSWERS.has(event) ? patience : ANSWER_MS);
       timeout.emit(event, question, (/** @type {Error | null} */ lost, /** @type {any[]} */ ...answer) => {
+        if (!lost) this.#timeouts.delete(event);
+        else if (socket.connected) this.#timeouts.set(event, timeouts + 1);
         if (lost) {
           reject(
             socket.connected

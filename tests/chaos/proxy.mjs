@@ -7,18 +7,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** @import { AddressInfo, Server, Socket } from "node:net" */
 
+/** In how many pieces a slow link carries what it carries in a second. */
+const TRICKLES_PER_SECOND = 20;
+
 /** One connection of a client, carried on to the server. */
 class Link {
   #client;
   #server;
   #delayMs = 0;
+  /** Of what the client is sent; 0 for no bound. */
+  #bytesPerSecond;
   /** While it hangs: what is waited for. @type {Promise<void> | undefined} */
   #hanging;
   #goOn = () => {};
 
-  /** @param {Socket} client @param {number} port */
-  constructor(client, port) {
+  /** @param {Socket} client @param {number} port @param {number} bytesPerSecond */
+  constructor(client, port, bytesPerSecond) {
     this.#client = client;
+    this.#bytesPerSecond = bytesPerSecond;
     this.#server = connect(port, "127.0.0.1");
     for (const [from, to] of [[client, this.#server], [this.#server, client]]) {
       from.setNoDelay();
@@ -60,9 +66,19 @@ class Link {
     for await (const chunk of from) {
       if (this.#delayMs > 0) await sleep(this.#delayMs);
       while (this.#hanging) await this.#hanging;
-      if (!to.write(chunk)) await once(to, "drain");
+      if (to === this.#client && this.#bytesPerSecond > 0) await this.#trickle(chunk);
+      else if (!to.write(chunk)) await once(to, "drain");
     }
     to.end();
+  }
+
+  /** @param {Buffer} chunk */
+  async #trickle(chunk) {
+    const piece = Math.ceil(this.#bytesPerSecond / TRICKLES_PER_SECOND);
+    for (let sent = 0; sent < chunk.length && this.open; sent += piece) {
+      this.#client.write(chunk.subarray(sent, sent + piece));
+      await sleep(1000 / TRICKLES_PER_SECOND);
+    }
   }
 }
 
@@ -71,6 +87,7 @@ export class Proxy {
   /** @type {Set<Link>} */
   #links = new Set();
   #refusing = false;
+  #bytesPerSecond = 0;
 
   /** @param {Server} server */
   constructor(server) {
@@ -79,7 +96,7 @@ export class Proxy {
 
   /** Starts a proxy to that port of this machine. @param {number} port */
   static async start(port) {
-    const server = createServer((client) => proxy.#add(new Link(client, port)));
+    const server = createServer((client) => proxy.#add(new Link(client, port, proxy.#bytesPerSecond)));
     const proxy = new Proxy(server);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -103,6 +120,11 @@ export class Proxy {
       link.delay(0);
       link.resume();
     }
+  }
+
+  /** Lets the connections that begin from now on carry no more to the client. @param {number} bytesPerSecond */
+  slow(bytesPerSecond) {
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** Cuts everything, and lets nobody connect any more. */

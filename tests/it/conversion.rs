@@ -8,7 +8,7 @@ use visavis::domain::{ReadMark, UserId};
 use visavis::store::Store;
 
 use super::support::site::Site;
-use super::support::{flask_database, open};
+use super::support::{extent, flask_database, open};
 
 const PASSWORDS: [(&str, &str); 9] = [
     ("ann", "ann's password"),
@@ -40,14 +40,18 @@ fn flask_database_with(rows: &str) -> (std::path::PathBuf, TempDir) {
 }
 
 async fn texts(store: &dyn Store, reader: i64, partner: i64) -> Vec<String> {
-    let newest =
-        store.newest_messages(UserId(reader), UserId(partner), 1000, usize::MAX).await.unwrap();
+    let newest = store
+        .newest_messages(UserId(reader), UserId(partner), extent(1000, usize::MAX))
+        .await
+        .unwrap();
     newest.unwrap().messages.into_iter().rev().map(|message| message.message).collect()
 }
 
 async fn count(store: &dyn Store, reader: i64, partner: i64) -> i64 {
-    let newest =
-        store.newest_messages(UserId(reader), UserId(partner), 20, usize::MAX).await.unwrap();
+    let newest = store
+        .newest_messages(UserId(reader), UserId(partner), extent(20, usize::MAX))
+        .await
+        .unwrap();
     newest.unwrap().read.new_message_count
 }
 
@@ -124,7 +128,7 @@ async fn each_chat_keeps_its_count_and_reading_on_takes_it_down() {
     }
     // dora has read one of three: two remain behind the read position, and fall with it.
     let newest =
-        store.newest_messages(UserId(6), UserId(1), 20, usize::MAX).await.unwrap().unwrap();
+        store.newest_messages(UserId(6), UserId(1), extent(20, usize::MAX)).await.unwrap().unwrap();
     assert_eq!(newest.messages[2].id, newest.read.last_read_id);
     let mark = ReadMark::UpTo(newest.messages[1].id);
     let marked = store.mark_read(UserId(6), UserId(1), mark).await.unwrap().unwrap();

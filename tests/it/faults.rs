@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use visavis::domain::{Body, UserId, Username};
 use visavis::store::{NewMessage, Store, StoreError};
 
-use super::support::{NOW, open};
+use super::support::{NOW, extent, open};
 
 fn note(text: &str) -> NewMessage {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
@@ -14,8 +14,11 @@ fn note(text: &str) -> NewMessage {
 }
 
 async fn texts(store: &dyn Store) -> Vec<String> {
-    let newest =
-        store.newest_messages(UserId(1), UserId(1), 100, usize::MAX).await.unwrap().unwrap();
+    let newest = store
+        .newest_messages(UserId(1), UserId(1), extent(100, usize::MAX))
+        .await
+        .unwrap()
+        .unwrap();
     newest.messages.into_iter().rev().map(|message| message.message).collect()
 }
 

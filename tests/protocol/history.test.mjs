@@ -38,19 +38,32 @@ test("a chat shows everything since the first new message when that is more than
 });
 
 for (const transport of /** @type {const} */ (["websocket", "polling"])) {
-  test(`thousands of new messages are shown when a chat is opened over ${transport}`, async () => {
+  test(`the newest thousand of all that are new are shown over ${transport}, and the others as one goes back`, async () => {
     const { ann, ben } = await partners(server);
     const annTab = await ann.connect();
-    const lines = texts("line", 3000).map((line) => `${line} ${"…".repeat(300)}`);
+    const lines = texts("line", 1500).map((line) => `${line} ${"…".repeat(300)}`);
     for (let sent = 0; sent < lines.length; sent += 500) {
       await annTab.sendAll(ben, lines.slice(sent, sent + 500));
     }
     const benTab = await ben.connect({ transport });
     const { messages, new_message_count } = await benTab.join(ann);
-    assert.deepEqual(messagesOf(messages), lines.reverse());
-    assert.equal(new_message_count, 3000);
+    assert.deepEqual(messagesOf(messages), lines.slice(500).reverse());
+    assert.equal(new_message_count, 1500);
+    const older = await benTab.older(ann, messages.length, messages.at(-1)?.id);
+    assert.deepEqual(messagesOf(older), lines.slice(490, 500).reverse());
   });
 }
+
+test("a client on a slow link may ask for fewer messages when it opens a chat", async () => {
+  const { ann, ben } = await partners(server);
+  await (await ann.connect()).sendAll(ben, texts("line", 60));
+  const benTab = await ben.connect();
+  for (const [at_most, count] of [[45, 45], ["30", 30], [5, 5], [0, 1], [1e9, 60]]) {
+    const [messages, new_message_count] = await benTab.ask("join_chat", { chat_partner_id: ann.id, at_most });
+    assert.deepEqual(messagesOf(messages), texts("line", 60).slice(60 - Number(count)).reverse(), `at most ${at_most}`);
+    assert.equal(new_message_count, 60);
+  }
+});
 
 test("joining a chat does not count its messages as read", async () => {
   const { ann, ben } = await partners(server);

@@ -6,7 +6,9 @@ use super::SqliteStore;
 use super::blocks::has_blocked;
 use super::chats::{chats_of, read_state};
 use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
-use crate::store::{Added, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced};
+use crate::store::{
+    Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced,
+};
 
 // A row where the sender has the chat; in it, who of the two has blocked the other.
 const MAY_SEND: &str = "
@@ -123,8 +125,7 @@ impl MessageStore for SqliteStore {
         &self,
         user: UserId,
         partner: UserId,
-        at_least: u32,
-        bytes_max: usize,
+        extent: Extent,
     ) -> Reply<Option<Newest>> {
         self.read(move |connection| {
             // One snapshot, so that the count belongs to the messages.
@@ -132,7 +133,7 @@ impl MessageStore for SqliteStore {
             let Some(read) = read_state(&snapshot, user, partner)? else {
                 return Ok(None);
             };
-            let messages = newest(&snapshot, user, partner, read, at_least, bytes_max)?;
+            let messages = newest(&snapshot, user, partner, read, extent)?;
             let blocked = has_blocked(&snapshot, user, partner)?;
             Ok(Some(Newest { messages, read, blocked }))
         })
@@ -279,14 +280,13 @@ fn sent_before(
     })
 }
 
-/// The newest `at_least` messages, and on to the first unread one while they fit into `bytes_max`.
+/// The newest messages, back to the first unread one, as far as `extent` allows.
 fn newest(
     connection: &Connection,
     user: UserId,
     partner: UserId,
     read: ReadState,
-    at_least: u32,
-    bytes_max: usize,
+    Extent { at_least, at_most, bytes_max }: Extent,
 ) -> rusqlite::Result<Vec<Message>> {
     let first_new = if read.new_message_count > 0 {
         connection
@@ -300,7 +300,7 @@ fn newest(
     let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
     let (mut messages, mut bytes) = (Vec::new(), 0);
     let mut query = connection.prepare_cached(PAGE)?;
-    let rows = query.query_map(params![user.0, partner.0, i64::MAX, -1, 0], message)?;
+    let rows = query.query_map(params![user.0, partner.0, i64::MAX, at_most, 0], message)?;
     for row in rows {
         let message = row?;
         bytes += message.wire_bytes();

@@ -272,7 +272,7 @@ impl World {
     async fn check_chat(&self, user: usize, partner: usize, count: i64) {
         let (user_id, partner_id) = (self.ids[user], self.ids[partner]);
         let chats = &self.services.chats;
-        let newest = chats.newest(user_id, partner_id).await.unwrap();
+        let newest = chats.newest(user_id, partner_id, None).await.unwrap();
         assert_eq!(newest.read.new_message_count, count);
         assert_eq!(newest.blocked, self.expected.has_blocked(user, partner));
         let mut shown = newest.messages;

@@ -140,7 +140,8 @@ async fn after_a_block_both_read_what_was_said_and_only_one_knows_of_it(store: A
     let (ann, bob) = pair(&store).await;
     send(&store, bob, ann, "said").await;
     let joined = async |user, partner| {
-        let newest = store.newest_messages(user, partner, 20, usize::MAX).await.unwrap().unwrap();
+        let newest =
+            store.newest_messages(user, partner, extent(20, usize::MAX)).await.unwrap().unwrap();
         (newest.messages.len(), newest.blocked)
     };
     assert_eq!(joined(ann, bob).await, (1, false));

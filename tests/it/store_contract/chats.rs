@@ -32,7 +32,7 @@ async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let eve = user(&store, "eve").await;
     send(&store, ann, bob, "secret").await;
-    assert_eq!(store.newest_messages(eve, ann, 20, usize::MAX).await.unwrap(), None);
+    assert_eq!(store.newest_messages(eve, ann, extent(20, usize::MAX)).await.unwrap(), None);
     assert_eq!(store.older_messages(eve, ann, Older::Skip(0), 10).await.unwrap(), None);
     assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
     // With a chat of their own they read that one.
@@ -64,7 +64,8 @@ async fn a_read_position_only_moves_forward(store: AnyStore) {
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[2])).await, (2, true));
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(ids[0])).await, (2, false));
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(-5))).await, (2, false));
-    let position = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap().read;
+    let position =
+        store.newest_messages(bob, ann, extent(20, usize::MAX)).await.unwrap().unwrap().read;
     assert_eq!(position.last_read_id, ids[2]);
 }
 

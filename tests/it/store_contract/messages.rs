@@ -125,15 +125,21 @@ async fn joining_is_bounded(store: AnyStore) {
     for number in 1..=30 {
         send(&store, ann, bob, &number.to_string()).await;
     }
-    let all = store.newest_messages(bob, ann, 20, usize::MAX).await.unwrap().unwrap();
+    let all = store.newest_messages(bob, ann, extent(20, usize::MAX)).await.unwrap().unwrap();
     assert_eq!(all.messages.len(), 30);
     let of_25: usize = all.messages.iter().take(25).map(Message::wire_bytes).sum();
-    let newest = store.newest_messages(bob, ann, 20, of_25).await.unwrap().unwrap();
+    let newest = store.newest_messages(bob, ann, extent(20, of_25)).await.unwrap().unwrap();
     assert_eq!(newest.messages, all.messages[..25]);
     assert_eq!(newest.read.new_message_count, 30);
     // However long they are, the newest few are shown.
-    let newest = store.newest_messages(bob, ann, 20, 0).await.unwrap().unwrap();
+    let newest = store.newest_messages(bob, ann, extent(20, 0)).await.unwrap().unwrap();
     assert_eq!(newest.messages, all.messages[..20]);
+    for (at_least, at_most) in [(20, 25), (5, 5), (1, 1)] {
+        let extent = Extent { at_least, at_most, bytes_max: usize::MAX };
+        let newest = store.newest_messages(bob, ann, extent).await.unwrap().unwrap();
+        assert_eq!(newest.messages, all.messages[..at_most as usize]);
+        assert_eq!(newest.read.new_message_count, 30);
+    }
 }
 
 async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {

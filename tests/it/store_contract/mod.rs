@@ -6,9 +6,11 @@ use time::Duration;
 use visavis::domain::{
     Body, ClientId, LinkKey, Message, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
 };
-use visavis::store::{Added, NewMessage, NotAdded, Older, Store, StoreError, StoredSession};
+use visavis::store::{
+    Added, Extent, NewMessage, NotAdded, Older, Store, StoreError, StoredSession,
+};
 
-use super::support::NOW;
+use super::support::{NOW, extent};
 
 macro_rules! contract {
     ($($promise:ident),* $(,)?) => {
@@ -60,7 +62,8 @@ async fn pair(store: &AnyStore) -> (UserId, UserId) {
 
 /// What `reader` sees of the chat: texts oldest first, and the count of what is new.
 async fn view(store: &AnyStore, reader: UserId, partner: UserId) -> (Vec<String>, i64) {
-    let newest = store.newest_messages(reader, partner, 20, usize::MAX).await.unwrap().unwrap();
+    let newest =
+        store.newest_messages(reader, partner, extent(20, usize::MAX)).await.unwrap().unwrap();
     let texts = newest.messages.into_iter().rev().map(|message| message.message).collect();
     (texts, newest.read.new_message_count)
 }

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use visavis::clock::Clock;
-use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
+use visavis::store::{Extent, Store};
 
 /// The moment at which tests happen.
 pub const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
@@ -39,6 +39,11 @@ impl Clock for StillClock {
 pub fn sqlite() -> (Arc<dyn Store>, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     (open(&dir.path().join("messenger.db")), dir)
+}
+
+/// At least so many messages, and on to the first unread one while they fit into `bytes_max`.
+pub fn extent(at_least: u32, bytes_max: usize) -> Extent {
+    Extent { at_least, at_most: u32::MAX, bytes_max }
 }
 
 pub fn open(path: &Path) -> Arc<dyn Store> {
