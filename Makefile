@@ -3,6 +3,7 @@
 # make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types
+# make settings-table  writes the README's table of settings anew
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
 # make bench  measures it beside other servers, in MODE quick or full, into docs/performance.md
@@ -13,7 +14,7 @@ VALGRIND ?= /usr/bin/valgrind
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check deny audit test-rust test-protocol test-chaos test-browser chaos fuzz clean \
+.PHONY: run test check settings-table deny audit test-rust test-protocol test-chaos test-browser chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
@@ -45,6 +46,9 @@ check: $(node_modules_ready)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	npx --no-install tsc -p .
+
+settings-table: $(node_modules_ready)
+	WRITE=1 cargo test --test it the_readme_lists_every_setting
 
 cargo_deny := target/tools/bin/cargo-deny
 

@@ -2,6 +2,7 @@
 //! is what `--help` says.
 
 pub mod file;
+mod limits;
 mod value;
 
 use std::net::SocketAddr;
@@ -11,10 +12,9 @@ use clap::Parser;
 use clap::builder::FalseyValueParser;
 use ipnet::IpNet;
 
+pub use self::limits::{CountedBy, LIMITS, Limit, LimitedAction, RateLimits};
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
-use self::value::{
-    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, parse_origin, parse_rate, within,
-};
+use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, parse_origin, within};
 use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -118,40 +118,8 @@ pub struct Config {
     )]
     pub rate_limits: Switch,
 
-    /// How many logins one address may try, as in 60/m (s, m or h): so many at once, then evenly
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_LOGINS", default_value = "60/m", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_logins: Rate,
-
-    /// How many wrong passwords an account may have before its logins wait two seconds
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_FAILURES", default_value = "30/h", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_failures: Rate,
-
-    /// How many people may register from one address
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_REGISTRATIONS", default_value = "60/h", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_registrations: Rate,
-
-    /// How often one person may search for others
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_SEARCHES", default_value = "120/m", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_searches: Rate,
-
-    /// How many messages one person may send; blocking somebody counts as one
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_MESSAGES", default_value = "1200/m", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_messages: Rate,
-
-    /// How many sockets one person may open
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_CONNECTS", default_value = "300/m", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_connects: Rate,
-
-    /// How many sockets may begin from one address, logged in or not; polls are not counted
-    #[arg(long, global = true, env = "VISAVIS_LIMIT_HANDSHAKES", default_value = "1200/m", value_name = "NUMBER/UNIT",
-          value_parser = parse_rate)]
-    pub limit_handshakes: Rate,
+    #[command(flatten)]
+    pub limits: RateLimits,
 
     /// How many sockets one person may have at a time
     #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_USER", default_value_t = 64, value_name = "NUMBER",

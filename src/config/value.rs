@@ -1,5 +1,6 @@
 //! What a setting may be, and how it is read from its text.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -48,12 +49,23 @@ pub(super) const MESSAGE_CHARS_MAX: usize = 10_000;
 /// large costs the connection, so a message that may be sent must fit.
 pub(super) const PACKET_BYTES_MIN: usize = 12 * MESSAGE_CHARS_MAX + 1000;
 
-/// So many in a time.
+/// How often in a time: of seconds, minutes or hours, one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// At least 1.
     pub count: u32,
     pub per: Duration,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.per.as_secs() {
+            1 => "s",
+            60 => "m",
+            _ => "h",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
 }
 
 /// Takes a number of that range.

@@ -82,7 +82,6 @@ pub async fn change_password(
     };
     // Whoever sits at somebody else's screen guesses no faster here than at the login.
     let limits = &site.services.limits;
-    limits.login(address)?;
     tokio::time::sleep(limits.slowed(&user.username, address)).await;
     let PasswordForm { current: old, password, confirmation } = typed;
     let change = PasswordChange { current: old, password, confirmation };

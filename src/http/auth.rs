@@ -61,7 +61,6 @@ pub async fn register(
 ) -> Result<Response, Refusal> {
     let RegistrationForm { username, password, confirmation, invite } = typed;
     may_register(&site, &invite).await?;
-    site.services.limits.registration(address)?;
     let typed = Registration { username, password, confirmation };
     let accounts = &site.services.accounts;
     if site.registration == config::Registration::Invite {
@@ -108,7 +107,6 @@ pub async fn log_in(
 ) -> Result<Response, Refusal> {
     end_session(&site, &mut auth, address).await?;
     let limits = &site.services.limits;
-    limits.login(address)?;
     let LoginForm { username, password } = typed;
     tokio::time::sleep(limits.slowed(&username, address)).await;
     let name = username.clone();

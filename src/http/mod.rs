@@ -10,6 +10,7 @@ pub(crate) mod error;
 mod form;
 mod headers;
 mod jinja;
+mod limits;
 pub(crate) mod origin;
 mod people;
 mod reset;
@@ -23,10 +24,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_request_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::MethodRouter;
 use axum_login::AuthManagerLayerBuilder;
 use axum_login::tower_sessions::cookie::SameSite;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
@@ -35,10 +36,11 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::client::Proxies;
 use self::error::Refusal;
+use self::limits::{AddressLimits, Route, RouteLimits};
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::{Views, Visit};
-use crate::config::{Config, Origin, Registration};
+use crate::config::{Config, LimitedAction, Origin, Registration};
 use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
@@ -103,6 +105,7 @@ pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
     let identified = map_request_with_state(Arc::clone(&site.proxies), client::identify);
     pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
+        .layer(from_fn_with_state(AddressLimits::new(&site), limits::of_address))
         // A poll is small, and waited for.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .route("/socket.io/", sockets)
@@ -111,7 +114,35 @@ pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
         .with_state(site)
 }
 
-/// The table of routes.
+/// The table of routes: path, what a request counts as beside being a page, and what answers it.
+fn routes() -> Vec<Route> {
+    use LimitedAction::{ChangeAccount, LoadPage, LogIn, OpenChat, Register, Search};
+    vec![
+        Route::get("/", LoadPage, people::home),
+        Route::get("/register", LoadPage, auth::register_page),
+        Route::post("/register", Register, auth::register),
+        Route::get("/login", LoadPage, auth::login_page),
+        Route::post("/login", LogIn, auth::log_in),
+        Route::get("/logout", LoadPage, auth::log_out),
+        Route::get("/reset/{secret}", LoadPage, reset::page),
+        Route::post("/reset/{secret}", LogIn, reset::set_password),
+        Route::get("/find", LoadPage, people::find_page),
+        Route::post("/find", Search, people::find).for_scripts(),
+        Route::post("/add", OpenChat, chats::add),
+        Route::get("/chats", LoadPage, chats::list),
+        Route::get("/account", LoadPage, account::page),
+        Route::post("/account/password", LogIn, account::change_password),
+        Route::post("/account/sessions/end", ChangeAccount, account::end_session),
+        Route::post("/account/sessions/end-others", ChangeAccount, account::end_other_sessions),
+    ]
+}
+
+/// What each route counts as, beside being a page: for the test that tries them all.
+#[must_use]
+pub fn limited_routes() -> Vec<(Method, &'static str, LimitedAction)> {
+    routes().into_iter().map(|route| (route.method, route.path, route.limit)).collect()
+}
+
 fn pages(site: &Site) -> Router<Site> {
     let sessions = SessionManagerLayer::new(Sessions::new(site.services.accounts.clone()))
         .with_name(COOKIE)
@@ -121,19 +152,12 @@ fn pages(site: &Site) -> Router<Site> {
         .with_secure(site.public_url.as_ref().is_some_and(Origin::is_https));
     let backend = Backend::new(site.services.accounts.clone());
 
-    Router::new()
-        .route("/", get(people::home))
-        .route("/register", get(auth::register_page).post(auth::register))
-        .route("/login", get(auth::login_page).post(auth::log_in))
-        .route("/logout", get(auth::log_out))
-        .route("/reset/{secret}", get(reset::page).post(reset::set_password))
-        .route("/find", get(people::find_page).post(people::find))
-        .route("/add", post(chats::add))
-        .route("/chats", get(chats::list))
-        .route("/account", get(account::page))
-        .route("/account/password", post(account::change_password))
-        .route("/account/sessions/end", post(account::end_session))
-        .route("/account/sessions/end-others", post(account::end_other_sessions))
+    let routes = routes();
+    let limits = RouteLimits::new(site, &routes);
+    let pages = routes
+        .into_iter()
+        .fold(Router::new(), |pages, Route { path, handler, .. }| pages.route(path, handler));
+    pages
         .fallback(async || Refusal::page_not_found())
         .method_not_allowed_fallback(async || Refusal::method_not_allowed())
         // As few layers as there can be, each of several, the outermost first: every one costs each
@@ -141,6 +165,7 @@ fn pages(site: &Site) -> Router<Site> {
         .layer((
             from_fn_with_state(site.clone(), error::apologize),
             origin::only_own_forms(site.public_url.as_ref()),
+            from_fn_with_state(limits, limits::of_route),
         ))
         .layer((
             TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX),

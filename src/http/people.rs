@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Site;
-use super::client::ClientAddress;
 use super::error::Refusal;
 use super::session::SignedIn;
 use super::view::Visit;
@@ -33,18 +32,13 @@ pub async fn find_page(State(site): State<Site>, _: SignedIn, visit: Visit) -> R
 pub async fn find(
     State(site): State<Site>,
     SignedIn(user): SignedIn,
-    ClientAddress(address): ClientAddress,
     request: Request,
 ) -> Response {
     let Search { username } = match search(&site, request).await {
         Ok(search) => search,
         Err(refusal) => return refusal.into_json(),
     };
-    let found = match site.services.limits.search(user.id, address) {
-        Ok(()) => site.services.accounts.find(user.id, &username).await,
-        Err(over) => Err(over),
-    };
-    match found {
+    match site.services.accounts.find(user.id, &username).await {
         Ok(users) => Json(users).into_response(),
         Err(error) => Refusal::from(error).into_json(),
     }

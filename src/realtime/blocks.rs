@@ -7,20 +7,20 @@ use socketioxide::extract::AckSender;
 use super::payload::{Block, BlockChanged, Blocked};
 use super::presence::Seat;
 use super::reply::refuse;
-use super::{Realtime, address, events};
+use super::{Realtime, events};
 use crate::domain::UserId;
 
 /// Stands in the same line as messages: what the other sent before is told before the
 /// acknowledgement, and nothing after it. The other is told nothing.
 pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: AckSender) {
-    // A write like a message, so it counts as one.
-    if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
-        return refuse(seat, ack, &error);
-    }
     let Block { chat_partner_id, blocked } = block;
     let partner: UserId = chat_partner_id.into();
+    let permit = match realtime.order.permit(seat.user.id) {
+        Ok(permit) => permit,
+        Err(error) => return refuse(seat, ack, &error),
+    };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(move || {
+    realtime.order.begin(permit, move || {
         let setting = realtime_then.services.blocks.set(seat.user.id, partner, blocked);
         async move {
             let changed = match setting.await {

@@ -12,7 +12,16 @@ use super::payload::{
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, events};
-use crate::domain::{Message, UserId};
+use crate::config::LimitedAction;
+use crate::domain::{Error, Message, UserId};
+use crate::service::Key;
+use crate::store::Older;
+
+/// How many messages a page of history may skip: a client that is connected anew counts those that it
+/// shows from the end of the conversation.
+const SKIPPED_MAX: u32 = 10_000;
+/// A page counts as one more read for each so many skipped messages.
+const SKIPPED_A_READ: u32 = 100;
 
 pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack: AckSender) {
     let (partner, at_most): (UserId, _) = (join.chat_partner_id.into(), join.at_most());
@@ -25,21 +34,23 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
     seat.answer(async move |seat| {
         let newest = realtime.services.chats.newest(seat.user.id, partner, at_most).await;
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-        let (through, bytes) = match newest {
+        let (messages, bytes) = match newest {
             Ok(newest) => {
                 let last_read_id = newest.read.last_read_id;
                 let joined = Joined { last_read_id, blocked: newest.blocked };
                 let count = newest.read.new_message_count;
                 seat.acknowledge(ack, &(&newest.messages, count, joined));
-                let through = newest.messages.first().map(|message| message.id);
-                (Some(through.unwrap_or_default()), bytes_of(&newest.messages))
+                let bytes = bytes_of(&newest.messages);
+                (Some(newest.messages), bytes)
             }
             Err(error) => {
                 refuse(&seat, ack, &error);
                 (None, 0)
             }
         };
-        emit(&seat, view.joined(seat.user.id, attempt, through));
+        emit(&seat, view.joined(seat.user.id, attempt, messages.as_deref()));
+        drop(view);
+        realtime.charge_read(seat.user.id, bytes);
         bytes
     });
 }
@@ -54,16 +65,31 @@ pub fn history_scrolled(
     scrolled: HistoryScrolled,
     ack: AckSender,
 ) {
-    let older = match scrolled.older() {
-        Ok(older) => older,
-        Err(error) => return refuse(seat, ack, &error),
-    };
     let partner: UserId = scrolled.chat_partner_id.into();
+    let view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
+    let older = view.older(partner, scrolled.start());
+    drop(view);
+    let is_far = older.skip > SKIPPED_MAX;
+    let older = Older { skip: older.skip.min(SKIPPED_MAX), ..older };
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| {
-        match realtime.services.chats.older(seat.user.id, partner, older).await {
+        let user = seat.user.id;
+        realtime.services.limits.charge(
+            LimitedAction::Read,
+            Key::Person(user),
+            (older.skip / SKIPPED_A_READ).into(),
+        );
+        match realtime.services.chats.older(user, partner, older).await {
+            // Where the conversation has no more than can be skipped, this is its end all the same.
+            Ok(messages) if is_far && !messages.is_empty() => {
+                let sentence = format!("message_count is above {SKIPPED_MAX}; open the chat again");
+                refuse(&seat, ack, &Error::Invalid(sentence));
+                0
+            }
             Ok(messages) => {
+                let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
                 seat.acknowledge(ack, &messages);
+                view.went_back(partner, older, &messages);
                 bytes_of(&messages)
             }
             Err(error) => {
@@ -86,6 +112,7 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: AckSend
             let chats: Vec<_> = chats.collect();
             let bytes = bytes_of(&messages);
             seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
+            realtime.charge_read(seat.user.id, bytes);
             bytes
         }
         Err(error) => {
@@ -104,8 +131,12 @@ pub fn count_updated(
     ack: AckSender,
 ) {
     let partner: UserId = updated.chat_partner_id.into();
+    let permit = match realtime.order.permit(seat.user.id) {
+        Ok(permit) => permit,
+        Err(error) => return refuse(seat, ack, &error),
+    };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(move || {
+    realtime.order.begin(permit, move || {
         let marking = realtime_then.services.chats.mark_read(seat.user.id, partner, updated.mark());
         async move {
             let marked = match marking.await {

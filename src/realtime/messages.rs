@@ -7,8 +7,8 @@ use socketioxide::extract::AckSender;
 use super::payload::{FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere};
 use super::presence::Seat;
 use super::reply::refuse;
-use super::view::{Delivery, Showing, Shown};
-use super::{Realtime, address, events};
+use super::view::{Delivery, Event, Showing};
+use super::{Realtime, events};
 use crate::service::SendMessage;
 
 /// How many messages may wait while a socket joins a chat: it waits for its turn if it reads too
@@ -23,9 +23,6 @@ pub fn message_sent(
     payload: MessageSent,
     ack: AckSender,
 ) {
-    if let Err(error) = realtime.services.limits.message(seat.user.id, || address(&seat.socket)) {
-        return refuse(seat, ack, &error);
-    }
     let text = payload.message.clone();
     let message = SendMessage {
         sender: seat.user.id,
@@ -34,8 +31,12 @@ pub fn message_sent(
         client_id: payload.client_id,
     };
     let receiver = message.receiver;
+    let permit = match realtime.order.permit(seat.user.id) {
+        Ok(permit) => permit,
+        Err(error) => return refuse(seat, ack, &error),
+    };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(move || {
+    realtime.order.begin(permit, move || {
         let adding = realtime_then.services.messages.send(message);
         async move {
             // The commit comes before the acknowledgement, and that before the deliveries.
@@ -49,7 +50,10 @@ pub fn message_sent(
             };
             let answer =
                 Sent { timestamp: &added.timestamp, id: added.id, duplicate: added.duplicate };
+            let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
             seat.acknowledge(ack, &answer);
+            view.sent(receiver, added.id);
+            drop(view);
             if !added.duplicate {
                 let delivery = Delivery {
                     id: added.id,
@@ -88,27 +92,27 @@ fn deliver(realtime: &Realtime, from: &Seat, delivery: &Arc<Delivery>) {
 
 /// Sends messages to a socket, each as the event that was found for it.
 pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
-    for (shown, delivery) in showings {
+    for (event, delivery) in showings {
         let Delivery { id, sender, text, timestamp, .. } = &*delivery;
         let (id, new_message_count) = (*id, delivery.receiver_new_message_count);
-        match shown {
-            Shown::FromCurrentChat => seat.emit(
+        match event {
+            Event::FromCurrentChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT,
                 &FromCurrentChat { message: text, timestamp, id, new_message_count },
                 text.len(),
             ),
-            Shown::FromAnotherChat => seat.emit(
+            Event::FromAnotherChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
                 &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
                 0,
             ),
-            Shown::NewUser => {
+            Event::NewUser => {
                 let username = &sender.username;
                 let payload =
                     NewUser { username, id: sender.id, message_id: id, new_message_count };
                 seat.emit(events::NEW_USER_SENT_MESSAGE, &payload, username.len());
             }
-            Shown::SentElsewhere => {
+            Event::SentElsewhere => {
                 let chat_partner_id = delivery.receiver;
                 let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
                 seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload, text.len());

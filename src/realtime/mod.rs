@@ -29,8 +29,9 @@ use self::backlog::Backlog;
 use self::order::Order;
 use self::packet::Packet;
 use self::presence::{Presence, Seat};
+use crate::config::LimitedAction;
 use crate::domain::{SessionKey, User, UserId};
-use crate::service::{Live, Place, Services};
+use crate::service::{Key, Live, Place, Services};
 use crate::transport::meter::Meter;
 
 /// What each WebSocket reads into, however long it waits: a message or two of usual length. A longer
@@ -39,6 +40,8 @@ const READ_BUFFER_BYTES: usize = 256;
 /// How many packets may wait for a socket before it counts as not keeping up: a client that sends
 /// hundreds of messages at once is owed as many acknowledgements.
 const OUTGOING_PACKETS_MAX: usize = 2048;
+/// An answer counts as one more read for each of these.
+const READ_BYTES: usize = 64 * 1024;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -103,7 +106,7 @@ impl Realtime {
         if !limits.has_room(user.id, self.presence.of(user.id).len(), from) {
             return Err(Refused::TooMany);
         }
-        if limits.connect(user.id, from).is_err() {
+        if limits.take(LimitedAction::Connect, Key::Person(user.id), || from).is_err() {
             return Err(Refused::TooOften);
         }
         let backlog = Backlog::new(meter, self.presence.answers(user.id));
@@ -148,6 +151,12 @@ impl Realtime {
                 close(seat.socket.clone());
             }
         }
+    }
+
+    /// A long answer counts as more than one read.
+    fn charge_read(&self, user: UserId, bytes: usize) {
+        let units = (bytes / READ_BYTES) as u64;
+        self.services.limits.charge(LimitedAction::Read, Key::Person(user), units);
     }
 
     fn leave(&self, user: UserId, socket: &SocketRef) {
@@ -213,7 +222,6 @@ enum Refused {
 /// There is one for all, as each socket keeps its handlers.
 struct AtOnce(Arc<Realtime>);
 
-/// The table of events.
 impl MessageHandler<LocalAdapter, ()> for AtOnce {
     fn call(&self, socket: Arc<Socket<LocalAdapter>>, mut value: Value, ack_id: Option<i64>) {
         let Ok(Event(event)) = Event::from_message_parts(&socket, &mut value, &ack_id) else {
@@ -221,18 +229,51 @@ impl MessageHandler<LocalAdapter, ()> for AtOnce {
         };
         // A socket that is closing has lost its seat already.
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        let packet = Packet { realtime: &self.0, seat, socket, value, ack_id };
-        match event.as_str() {
-            events::JOIN_CHAT => packet.hand_to(chats::join_chat),
-            events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP => {
-                packet.hand_to(chats::history_scrolled);
-            }
-            events::MESSAGE_SENT => packet.hand_to(messages::message_sent),
-            events::NEW_MESSAGE_COUNT_UPDATED => packet.hand_to(chats::count_updated),
-            events::BLOCK => packet.hand_to(blocks::block),
-            events::SYNC => packet.hand_to(chats::sync),
-            // As with the original, who asks for what there is not hears nothing.
-            _ => {}
-        }
+        // Unknown events are ignored, as in the Flask chat.
+        let Some(event) = EVENTS.iter().find(|known| known.name == event.as_str()) else { return };
+        let limit = event.limit;
+        (event.handle)(Packet { realtime: &self.0, seat, socket, value, ack_id, limit });
     }
 }
+
+/// An event that clients may send.
+struct ClientEvent {
+    name: &'static str,
+    /// What it counts as.
+    limit: LimitedAction,
+    handle: fn(Packet<'_>),
+}
+
+/// The table of events.
+const EVENTS: [ClientEvent; 6] = [
+    ClientEvent {
+        name: events::JOIN_CHAT,
+        limit: LimitedAction::Read,
+        handle: |packet| packet.hand_to(chats::join_chat),
+    },
+    ClientEvent {
+        name: events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP,
+        limit: LimitedAction::Read,
+        handle: |packet| packet.hand_to(chats::history_scrolled),
+    },
+    ClientEvent {
+        name: events::MESSAGE_SENT,
+        limit: LimitedAction::SendMessage,
+        handle: |packet| packet.hand_to(messages::message_sent),
+    },
+    ClientEvent {
+        name: events::NEW_MESSAGE_COUNT_UPDATED,
+        limit: LimitedAction::MarkRead,
+        handle: |packet| packet.hand_to(chats::count_updated),
+    },
+    ClientEvent {
+        name: events::BLOCK,
+        limit: LimitedAction::SendMessage,
+        handle: |packet| packet.hand_to(blocks::block),
+    },
+    ClientEvent {
+        name: events::SYNC,
+        limit: LimitedAction::Read,
+        handle: |packet| packet.hand_to(chats::sync),
+    },
+];

@@ -8,12 +8,14 @@ use socketioxide::extract::{AckSender, TryData};
 use socketioxide::handler::{FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
-use super::Realtime;
 use super::payload::{self, Object};
 use super::presence::Seat;
 use super::reply::refuse;
+use super::{Realtime, address};
+use crate::config::LimitedAction;
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
+use crate::service::Key;
 
 /// What handles an event.
 pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, T, AckSender);
@@ -25,13 +27,17 @@ pub struct Packet<'a> {
     /// The array of the event, as it came.
     pub value: Value,
     pub ack_id: Option<i64>,
+    /// What the event counts as.
+    pub limit: LimitedAction,
 }
 
 impl Packet<'_> {
-    /// A payload that is malformed is refused here.
+    /// Events over their limit and malformed payloads are refused here.
     pub fn hand_to<T: DeserializeOwned + Send + Sync + 'static>(mut self, handle: Handle<T>) {
         let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
-        match self.payload() {
+        let (limits, user) = (&self.realtime.services.limits, self.seat.user.id);
+        let taken = limits.take(self.limit, Key::Person(user), || address(&self.seat.socket));
+        match taken.and_then(|()| self.payload()) {
             Ok(payload) => handle(self.realtime, &self.seat, payload, ack),
             Err(error) => refuse(&self.seat, ack, &error),
         }

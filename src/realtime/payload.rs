@@ -7,7 +7,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::domain::{Error, Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
-use crate::store::Older;
 
 /// How much of a parser's complaint is passed on. It quotes what it found, which may be a million
 /// bytes: who sends such packets and reads no answer would be owed them all.
@@ -97,6 +96,14 @@ impl JoinChat {
     }
 }
 
+/// Where a client asks a page of older messages to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageStart {
+    Before(MessageId),
+    /// After so many of the newest messages: as many as the client shows.
+    AfterNewest(u32),
+}
+
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct HistoryScrolled {
     pub chat_partner_id: Digits,
@@ -106,15 +113,13 @@ pub struct HistoryScrolled {
 }
 
 impl HistoryScrolled {
-    /// Where the page starts. Errors: `Invalid` for a count that no conversation reaches.
-    pub fn older(&self) -> Result<Older, Error> {
-        if let Some(Digits(id)) = self.before_id {
-            return Ok(Older::Than(MessageId(id)));
+    /// Where the page starts.
+    #[must_use]
+    pub fn start(&self) -> PageStart {
+        match self.before_id {
+            Some(Digits(id)) => PageStart::Before(MessageId(id)),
+            None => PageStart::AfterNewest(u32::try_from(self.message_count.0).unwrap_or(u32::MAX)),
         }
-        let count = u32::try_from(self.message_count.0);
-        count.map(Older::Skip).map_err(|_| {
-            Error::Invalid(format!("message_count is too large ({})", self.message_count.0))
-        })
     }
 }
 

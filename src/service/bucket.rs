@@ -20,7 +20,7 @@ pub struct Bucket<K> {
 
 #[derive(Debug)]
 struct Known<K> {
-    /// When the bucket of each will be full, since 1970.
+    /// When the bucket of each will be full, in the time of [`crate::clock::Clock::monotonic`].
     full_at: HashMap<K, Duration>,
     left_by_sweep: usize,
 }
@@ -38,28 +38,37 @@ impl<K: Hash + Eq> Bucket<K> {
             known.full_at.retain(|_, full_at| *full_at > now);
             known.left_by_sweep = known.full_at.len();
         }
-        let full_at = self.full_at(known.full_at.get(&key).copied(), now);
+        let full_at = full_at(known.full_at.get(&key).copied(), now);
         let wait = self.wait_at(full_at, now);
         known.full_at.insert(key, if wait.is_zero() { full_at + self.interval } else { full_at });
         if wait.is_zero() { Ok(()) } else { Err(wait) }
     }
 
+    /// Takes `units` that were used already, whether or not they are there. They are owed then, though
+    /// never more than one full bucket.
+    pub fn charge(&self, key: K, units: u32, now: Duration) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let full_at = full_at(known.full_at.get(&key).copied(), now);
+        let owed = full_at + self.interval.saturating_mul(units);
+        known.full_at.insert(key, owed.min(now + 2 * self.burst));
+    }
+
     /// How long until there is one; `None` when there is.
     pub fn wait(&self, key: &K, now: Duration) -> Option<Duration> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.wait_at(self.full_at(known.full_at.get(key).copied(), now), now);
+        let wait = self.wait_at(full_at(known.full_at.get(key).copied(), now), now);
         (!wait.is_zero()).then_some(wait)
-    }
-
-    /// The clock may have been put back: nobody waits longer than for a full bucket.
-    fn full_at(&self, known: Option<Duration>, now: Duration) -> Duration {
-        known.unwrap_or(now).clamp(now, now + self.burst)
     }
 
     /// Zero when one can be taken now.
     fn wait_at(&self, full_at: Duration, now: Duration) -> Duration {
         (full_at + self.interval).saturating_sub(now + self.burst)
     }
+}
+
+/// A bucket that has been full for a while is no fuller than full.
+fn full_at(known: Option<Duration>, now: Duration) -> Duration {
+    known.unwrap_or(now).max(now)
 }
 
 #[cfg(test)]
@@ -100,13 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_put_back_locks_nobody_out() {
+    fn what_was_used_already_is_waited_for_but_not_for_ever() {
         let bucket = three_a_minute();
-        for _ in 0..3 {
-            bucket.take(1, s(100_000)).unwrap();
-        }
-        assert_eq!(bucket.take(1, s(1000)), Err(s(20)));
-        assert_eq!(bucket.take(1, s(1020)), Ok(()));
+        bucket.charge(1, 2, s(1000));
+        assert_eq!(bucket.take(1, s(1000)), Ok(()));
+        bucket.charge(1, 2, s(1000));
+        assert_eq!(bucket.take(1, s(1000)), Err(s(60)));
+        bucket.charge(1, u32::MAX, s(1000));
+        assert_eq!(bucket.take(1, s(1000)), Err(s(80)));
+        assert_eq!(bucket.take(1, s(1080)), Ok(()));
     }
 
     #[test]

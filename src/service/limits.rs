@@ -1,8 +1,7 @@
-//! How often somebody may do something, how many sockets they may have, and how large what they send
-//! may be. Over a limit nothing is done, and the refusal says when to come back.
+//! Token buckets for every limited action, and how many sockets somebody has. Over a limit nothing is
+//! done, and the refusal says when to come back.
 
-use std::fmt::Display;
-use std::hash::Hash;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +11,15 @@ use sha2::{Digest, Sha256};
 use super::bucket::Bucket;
 use super::places::{Place, Places};
 use crate::clock::Clock;
-use crate::config::{Config, Rate, Sizes};
+use crate::config::{Config, LIMITS, LimitedAction, Rate, Sizes};
 use crate::domain::{Error, UserId};
 
-/// How long a login waits whose account has had too many wrong passwords: whoever guesses from many
-/// addresses is slowed, and the owner is not locked out.
+/// How long a login waits whose account has had too many wrong passwords: guesses from many addresses
+/// are slowed, and the owner is not locked out.
 const SLOWED: Duration = Duration::from_secs(2);
-/// When an address that has all its sockets may ask again: those that nobody uses have gone then.
+/// When an address that has all its sockets may ask again: unused ones are closed by then.
 const FULL: Duration = Duration::from_secs(10);
-/// However often somebody is refused the same thing, the log tells it once in this time.
+/// How often the log names the same refusal of the same peer.
 const TOLD: Rate = Rate { count: 1, per: Duration::from_mins(1) };
 
 /// Every limit. Those on how often and how many are off where the operator says so.
@@ -32,31 +31,50 @@ pub struct Limits {
 
 struct Rates {
     clock: Arc<dyn Clock>,
-    logins: Bucket<IpAddr>,
-    /// By a digest of the name, which may be any text.
-    failures: Bucket<[u8; 32]>,
-    registrations: Bucket<IpAddr>,
-    searches: Bucket<UserId>,
-    messages: Bucket<UserId>,
-    connects: Bucket<UserId>,
-    handshakes: Bucket<IpAddr>,
+    /// In the order of [`LimitedAction`].
+    buckets: [Bucket<Key>; LIMITS.len()],
     sockets_of_address: Arc<Places>,
     sockets_of_user_max: usize,
-    /// Which refusals the log has told.
+    /// Which refusals the log has named lately.
     told: Bucket<(&'static str, String)>,
+}
+
+/// Whose actions a bucket counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    Address(IpAddr),
+    Person(UserId),
+    /// A digest of the name, which may be any text.
+    Account([u8; 32]),
+}
+
+impl Key {
+    /// The client's network.
+    #[must_use]
+    pub fn address(from: IpAddr) -> Self {
+        Self::Address(network(from))
+    }
+
+    fn account(username: &str) -> Self {
+        Self::Account(digest(username))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Person(user) => write!(f, "user {user}"),
+            Self::Account(digest) => write!(f, "{digest:x?}"),
+        }
+    }
 }
 
 impl Limits {
     pub fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
         let rates = || Rates {
             clock: Arc::clone(clock),
-            logins: Bucket::new(config.limit_logins),
-            failures: Bucket::new(config.limit_failures),
-            registrations: Bucket::new(config.limit_registrations),
-            searches: Bucket::new(config.limit_searches),
-            messages: Bucket::new(config.limit_messages),
-            connects: Bucket::new(config.limit_connects),
-            handshakes: Bucket::new(config.limit_handshakes),
+            buckets: LIMITS.each_ref().map(|limit| Bucket::new(config.limits.of(limit.action))),
             sockets_of_address: Places::new(config.max_sockets_per_address),
             sockets_of_user_max: config.max_sockets_per_user,
             told: Bucket::new(TOLD),
@@ -65,37 +83,51 @@ impl Limits {
         Self { sizes: config.sizes(), rates }
     }
 
+    /// Counts one action of `key`. `from` is called only for the log.
+    ///
     /// # Errors
-    /// `TooOften`, as for the others.
-    pub fn login(&self, from: IpAddr) -> Result<(), Error> {
-        self.take_of_address(|rates| &rates.logins, "logins", from)
+    /// `TooOften`, with the seconds to wait: the action must not be done.
+    pub fn take(
+        &self,
+        action: LimitedAction,
+        key: Key,
+        from: impl FnOnce() -> IpAddr,
+    ) -> Result<(), Error> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        rates.buckets[action as usize].take(key, rates.now()).map_err(|wait| {
+            let retry_after = wait.as_secs() + 1;
+            let noun = action.limit().noun;
+            if rates.is_news(noun, key) {
+                let from = from();
+                match key {
+                    Key::Person(user) => {
+                        tracing::warn!(user.id = %user, address = %from, "too many {noun} of user {user}, from {from}; refused for {retry_after} s");
+                    }
+                    Key::Address(_) | Key::Account(_) => {
+                        tracing::warn!(address = %from, "too many {noun} from {from}; refused for {retry_after} s");
+                    }
+                }
+            }
+            Error::TooOften { retry_after }
+        })
     }
 
-    pub fn registration(&self, from: IpAddr) -> Result<(), Error> {
-        self.take_of_address(|rates| &rates.registrations, "registrations", from)
-    }
-
-    pub fn search(&self, user: UserId, from: IpAddr) -> Result<(), Error> {
-        self.take_of_user(|rates| &rates.searches, "searches", user, || from)
-    }
-
-    /// `from` is asked for only when there is something to tell of.
-    pub fn message(&self, user: UserId, from: impl FnOnce() -> IpAddr) -> Result<(), Error> {
-        self.take_of_user(|rates| &rates.messages, "messages", user, from)
-    }
-
-    pub fn connect(&self, user: UserId, from: IpAddr) -> Result<(), Error> {
-        self.take_of_user(|rates| &rates.connects, "connects", user, || from)
+    /// Counts what an action has cost beside the one that was taken: it is done, so the next ones pay.
+    pub fn charge(&self, action: LimitedAction, key: Key, units: u64) {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        if let Some(rates) = self.rates.as_ref().filter(|_| units > 0) {
+            rates.buckets[action as usize].charge(key, units, rates.now());
+        }
     }
 
     /// The place of a socket that begins; none where limits are off. Later requests of the same
     /// socket, which are many where it polls, are not counted.
     pub fn handshake(&self, from: IpAddr) -> Result<Option<Place>, Error> {
-        self.take_of_address(|rates| &rates.handshakes, "handshakes", from)?;
+        self.take(LimitedAction::Handshake, Key::address(from), || from)?;
         let Some(rates) = &self.rates else { return Ok(None) };
         let place = rates.sockets_of_address.take(from);
         place.map(Some).ok_or_else(|| {
-            if rates.is_news("sockets of", network(from)) {
+            if rates.is_news("sockets of", Key::address(from)) {
                 tracing::warn!(address = %from, "too many sockets from {from}; refused one more");
             }
             Error::TooOften { retry_after: FULL.as_secs() }
@@ -107,7 +139,7 @@ impl Limits {
     pub fn has_room(&self, user: UserId, open: usize, from: IpAddr) -> bool {
         let Some(rates) = &self.rates else { return true };
         let room = open < rates.sockets_of_user_max;
-        if !room && rates.is_news("sockets of", user) {
+        if !room && rates.is_news("sockets of", Key::Person(user)) {
             tracing::warn!(user.id = %user, address = %from, "user {user} has {open} sockets; refused one more, from {from}");
         }
         room
@@ -116,8 +148,9 @@ impl Limits {
     /// Notes a wrong password for that name.
     pub fn failed(&self, username: &str) {
         if let Some(rates) = &self.rates {
-            // Over the limit it is over the limit.
-            _ = rates.failures.take(digest(username), rates.now());
+            let bucket = &rates.buckets[LimitedAction::FailToLogIn as usize];
+            // An empty bucket stays empty: `slowed` looks at it.
+            _ = bucket.take(Key::account(username), rates.now());
         }
     }
 
@@ -125,66 +158,25 @@ impl Limits {
     #[must_use]
     pub fn slowed(&self, username: &str, from: IpAddr) -> Duration {
         let Some(rates) = &self.rates else { return Duration::ZERO };
-        let name = digest(username);
-        if rates.failures.wait(&name, rates.now()).is_none() {
+        let account = Key::account(username);
+        let bucket = &rates.buckets[LimitedAction::FailToLogIn as usize];
+        if bucket.wait(&account, rates.now()).is_none() {
             return Duration::ZERO;
         }
-        if rates.is_news("failures of", format_args!("{name:x?}")) {
+        if rates.is_news("failures of", account) {
             tracing::warn!(address = %from, "too many wrong passwords of one account; its logins are slowed, this one from {from}");
         }
         SLOWED
-    }
-
-    fn take_of_address(
-        &self,
-        limit: impl FnOnce(&Rates) -> &Bucket<IpAddr>,
-        what: &'static str,
-        from: IpAddr,
-    ) -> Result<(), Error> {
-        self.take(limit, network(from), what, |seconds| {
-            tracing::warn!(address = %from, "too many {what} from {from}; refused for {seconds} s");
-        })
-    }
-
-    fn take_of_user(
-        &self,
-        limit: impl FnOnce(&Rates) -> &Bucket<UserId>,
-        what: &'static str,
-        user: UserId,
-        from: impl FnOnce() -> IpAddr,
-    ) -> Result<(), Error> {
-        self.take(limit, user, what, |seconds| {
-            let from = from();
-            tracing::warn!(user.id = %user, address = %from, "too many {what} of user {user}, from {from}; refused for {seconds} s");
-        })
-    }
-
-    fn take<K: Hash + Eq + Copy + Display>(
-        &self,
-        limit: impl FnOnce(&Rates) -> &Bucket<K>,
-        key: K,
-        what: &'static str,
-        tell: impl FnOnce(u64),
-    ) -> Result<(), Error> {
-        let Some(rates) = &self.rates else { return Ok(()) };
-        limit(rates).take(key, rates.now()).map_err(|wait| {
-            let retry_after = wait.as_secs() + 1;
-            if rates.is_news(what, key) {
-                tell(retry_after);
-            }
-            Error::TooOften { retry_after }
-        })
     }
 }
 
 impl Rates {
     fn now(&self) -> Duration {
-        let now = self.clock.now() - time::OffsetDateTime::UNIX_EPOCH;
-        now.try_into().unwrap_or_default()
+        self.clock.monotonic()
     }
 
-    fn is_news(&self, what: &'static str, who: impl Display) -> bool {
-        self.told.take((what, who.to_string()), self.now()).is_ok()
+    fn is_news(&self, what: &'static str, whose: Key) -> bool {
+        self.told.take((what, whose.to_string()), self.now()).is_ok()
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use blocks::Blocks;
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
-pub use limits::Limits;
+pub use limits::{Key, Limits};
 pub use links::{Link, PasswordSetting};
 pub use live::Live;
 pub use messages::{Messages, SendMessage};

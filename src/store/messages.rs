@@ -68,13 +68,25 @@ pub struct Synced {
     pub chats: Vec<Chat>,
 }
 
-/// Where a page of older messages starts.
+/// Where a page of older messages starts: `skip` messages before `before`, or before the end of the
+/// conversation. What is skipped has to be walked over, so callers bound it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Older {
-    /// After the so many newest ones.
-    Skip(u32),
-    /// Before this message.
-    Than(MessageId),
+pub struct Older {
+    pub before: Option<MessageId>,
+    pub skip: u32,
+}
+
+impl Older {
+    #[must_use]
+    pub fn than(id: MessageId) -> Self {
+        Self { before: Some(id), skip: 0 }
+    }
+
+    /// The page after the `count` newest messages.
+    #[must_use]
+    pub fn skipping(count: u32) -> Self {
+        Self { before: None, skip: count }
+    }
 }
 
 pub trait MessageStore: Send + Sync {

@@ -6,6 +6,7 @@ import { Composer } from "./composer.js";
 import { History } from "./history.js";
 import { MessageList } from "./message_list.js";
 import { Notice } from "./notice.js";
+import { RequestError } from "./socket.js";
 import { draw, find } from "./template.js";
 import { Unread } from "./unread.js";
 import { Viewport } from "./viewport.js";
@@ -115,6 +116,10 @@ export class Conversation {
       this.#notice.hide();
     } catch (error) {
       this.#notice.show("This chat could not be loaded.", error, () => this.join());
+      if (!(error instanceof RequestError) || error.code !== "too_often") return;
+      setTimeout(() => {
+        if (!this.#closed && !this.#live) this.join();
+      }, error.retryAfter * 1000);
     }
   }
 

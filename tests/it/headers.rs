@@ -120,7 +120,7 @@ async fn no_answer_names_the_program_or_opens_it_to_other_sites() {
 
 #[tokio::test]
 async fn what_is_refused_for_its_size_or_its_number_is_guarded_as_every_answer_is() {
-    let flags = ["--limit-logins", "1/h", "--limit-handshakes", "1/h", "--max-body-bytes", "1000"];
+    let flags = ["--limit-logins", "2/h", "--limit-handshakes", "1/h", "--max-body-bytes", "1000"];
     let site = Site::with_flags(&flags).await;
     let browser = site.browser();
     let login = async |name: &str| browser.post("/login", &[("username", name)]).await;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Response};
+use reqwest::{Client, Method, Response};
+use visavis::http::limited_routes;
 
-use super::support::site::Site;
+use super::support::site::{Browser, Site};
 
 /// A form that a proxy passes on for somebody.
 async fn passed_on(site: &Site, path: &str, from: &str, form: &[(&str, &str)]) -> Response {
@@ -151,5 +152,63 @@ async fn limits_can_be_turned_off() {
     for _ in 0..3 {
         assert_eq!(ann.post_json("/find", r#"{"username": "a"}"#).await.status(), 200);
         assert_eq!(site.browser().post("/login", &WRONG).await.status(), 401);
+    }
+}
+
+/// How often each action may be done where the limit is this.
+const FEW: usize = 6;
+
+async fn ask(browser: &Browser, method: &Method, path: &str) -> u16 {
+    let path = path.replace("{secret}", "no-such-secret");
+    let answer = if *method == Method::POST && path == "/find" {
+        browser.post_json(&path, r#"{"username": "a"}"#).await
+    } else if *method == Method::POST {
+        // Nothing is filled in, and a redirect to the login or a sentence is the answer.
+        browser.post(&path, &[("id", "1"), ("current", "not it")]).await
+    } else {
+        browser.get(&path).await
+    };
+    answer.status().as_u16()
+}
+
+#[tokio::test]
+async fn every_route_has_a_limit_that_holds() {
+    let mut tried = 0;
+    for (method, path, action) in limited_routes() {
+        let flag = format!("--{}", action.limit().flag);
+        let site = Site::with_flags(&[&flag, &format!("{FEW}/h")]).await;
+        // Registering and logging in are actions, too.
+        let ann = site.user("ann").await;
+        let mut answers = Vec::new();
+        for _ in 0..=FEW {
+            answers.push(ask(&ann, &method, path).await);
+        }
+        assert_ne!(answers[0], 429, "{method} {path} {action:?}: {answers:?}");
+        assert_eq!(answers[FEW], 429, "{method} {path} {action:?}: {answers:?}");
+        tried += 1;
+    }
+    assert!(tried > 10, "only {tried} routes");
+}
+
+#[tokio::test]
+async fn every_request_counts_as_a_page_or_a_file_of_its_address() {
+    for (flag, path) in [
+        ("--limit-pages", "/"),
+        ("--limit-pages", "/nothing/here"),
+        ("--limit-pages", "/find"),
+        ("--limit-files", "/static/js/chats.js"),
+        ("--limit-files", "/static/nothing.js"),
+    ] {
+        let site = Site::with_flags(&[flag, "3/h", "--trusted-proxy", "127.0.0.1"]).await;
+        for _ in 0..3 {
+            assert_ne!(site.browser().get(path).await.status(), 429, "{path}");
+        }
+        let refused = site.browser().get(path).await;
+        assert_eq!(refused.status(), 429, "{path}");
+        assert!(refused.headers().contains_key("retry-after"), "{path}");
+        assert_eq!(refused.headers()["connection"], "close", "{path}");
+        assert_eq!(refused.text().await.unwrap(), "too often; try again in 1201 s\n", "{path}");
+        let elsewhere = passed_on(&site, "/login", "198.51.100.9", &WRONG).await;
+        assert_eq!(elsewhere.status(), 401);
     }
 }

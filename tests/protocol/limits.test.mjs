@@ -33,6 +33,60 @@ for (const transport of /** @type {const} */ (["websocket", "polling"])) {
   });
 }
 
+/** Every event, as often as its limit lets it through, and the flag of that limit. */
+const EVENTS = /** @type {[string, string, (partner: { id: number }) => object][]} */ ([
+  ["join_chat", "--limit-reads", ({ id }) => ({ chat_partner_id: id })],
+  [
+    "message_history_is_scrolled_to_the_top",
+    "--limit-reads",
+    ({ id }) => ({ chat_partner_id: id, message_count: 0 }),
+  ],
+  ["sync", "--limit-reads", () => ({ since_id: 0 })],
+  ["message_sent", "--limit-messages", ({ id }) => ({ chat_partner_id: id, message: "hello" })],
+  ["block", "--limit-messages", ({ id }) => ({ chat_partner_id: id, blocked: false })],
+  [
+    "new_message_count_updated",
+    "--limit-marks",
+    ({ id }) => ({ chat_partner_id: id, new_message_count: 0 }),
+  ],
+]);
+
+for (const [event, flag, payload] of EVENTS) {
+  test(`${event} has a limit, and over it a refusal that says when to ask again`, { timeout: 30_000 }, async () => {
+    const strict = await startServer({ args: [flag, "3/h"] });
+    try {
+      const { ann, ben } = await partners(strict);
+      const [tab, bens] = [await ann.connect(), await ben.connect()];
+      for (let number = 0; number < 3; number += 1) {
+        const [answer] = await tab.ask(event, payload(ben));
+        assert.notEqual(answer?.code, "too_often", `attempt ${number}`);
+      }
+      const [refused] = await tab.ask(event, payload(ben));
+      assert.equal(refused.code, "too_often");
+      assert.ok(refused.retry_after > 0 && refused.retry_after <= 3600, String(refused.retry_after));
+      const [others] = await bens.ask(event, payload(ann));
+      assert.notEqual(others?.code, "too_often");
+    } finally {
+      await strict.remove();
+    }
+  });
+}
+
+test("a long answer counts as more than one read, and the next ones pay for it", { timeout: 30_000 }, async () => {
+  const strict = await startServer({ args: ["--limit-reads", "10/h"] });
+  try {
+    const { ann, ben } = await partners(strict);
+    await (await ann.connect()).sendAll(ben, Array.from({ length: 100 }, (_, number) => `${number} ${"x".repeat(9000)}`));
+    const tab = await ben.connect();
+    const { messages } = await tab.join(ann);
+    assert.equal(messages.length, 100);
+    const [refused] = await tab.ask("join_chat", { chat_partner_id: ann.id });
+    assert.equal(refused.code, "too_often");
+  } finally {
+    await strict.remove();
+  }
+});
+
 test("blocks count as messages, and what is over the limit changes nothing", { timeout: 30_000 }, async () => {
   const { ann, ben } = await partners(server);
   const tab = await ann.connect();

@@ -130,7 +130,7 @@ for (const transport of /** @type {const} */ (["websocket", "polling", "upgrade"
         since_id = page.messages.at(-1)?.id ?? since_id;
         more = page.more;
       }
-      assert.ok((await benTab.join(ann)).messages.length > 2000);
+      assert.equal((await benTab.join(ann)).messages.length, 1000);
     }
     assert.ok(read >= 30_000, `${read} were read`);
   });

@@ -58,16 +58,24 @@ WHERE min(sender_id, receiver_id) = min(?1, ?2)
   AND id > ?3 AND id <= ?4
   AND sender_id = ?2 AND ?1 <> ?2";
 
-// The position after which exactly ?4 of the partner's messages after ?3 remain.
-const POSITION: &str = "
-SELECT id
+// The messages after ?3, from either end: who wrote each. Read as far as needed, ?4 rows at most.
+const WALK_BACK: &str = "
+SELECT id, sender_id
 FROM messages
 WHERE min(sender_id, receiver_id) = min(?1, ?2)
   AND max(sender_id, receiver_id) = max(?1, ?2)
   AND id > ?3
-  AND sender_id = ?2
 ORDER BY id DESC
-LIMIT 1 OFFSET ?4";
+LIMIT ?4";
+
+const WALK_ON: &str = "
+SELECT id, sender_id
+FROM messages
+WHERE min(sender_id, receiver_id) = min(?1, ?2)
+  AND max(sender_id, receiver_id) = max(?1, ?2)
+  AND id > ?3
+ORDER BY id
+LIMIT ?4";
 
 const MOVE: &str = "
 UPDATE chats
@@ -92,7 +100,8 @@ pub(super) const QUERIES: &[&str] = &[
     COUNT,
     READ_STATE,
     COUNT_READ,
-    POSITION,
+    WALK_BACK,
+    WALK_ON,
     MOVE,
     NEWEST_ID,
 ];
@@ -137,16 +146,9 @@ impl ChatStore for SqliteStore {
                 return Ok(None);
             };
             let unmoved = Marked { state: before, moved: false };
-            let Some(position) = position(connection, owner, partner, before, mark)? else {
+            let chat = Side { connection, owner, partner, before };
+            let Some(state) = chat.marked(mark)? else {
                 return Ok(Some(unmoved));
-            };
-            let read: i64 = connection.prepare_cached(COUNT_READ)?.query_row(
-                params![owner.0, partner.0, before.last_read_id.0, position.0],
-                |row| row.get(0),
-            )?;
-            let state = ReadState {
-                new_message_count: before.new_message_count - read,
-                last_read_id: position,
             };
             connection.prepare_cached(MOVE)?.execute(params![
                 owner.0,
@@ -187,28 +189,108 @@ pub(super) fn read_state(
         .optional()
 }
 
-/// Where `mark` moves the read position to; `None` when it does not move it forward.
-fn position(
-    connection: &Connection,
+/// How many messages a mark walks over at most to find its position or its count.
+const WALKED_MAX: u32 = 1000;
+
+/// One member's side of a chat, while it is being marked as read.
+struct Side<'a> {
+    connection: &'a Connection,
     owner: UserId,
     partner: UserId,
     before: ReadState,
-    mark: ReadMark,
-) -> rusqlite::Result<Option<MessageId>> {
-    let position = match mark {
+}
+
+impl Side<'_> {
+    /// The state after `mark`; `None` when it does not move the read position forward.
+    fn marked(&self, mark: ReadMark) -> rusqlite::Result<Option<ReadState>> {
+        let after = match mark {
+            ReadMark::UpTo(id) => self.up_to(id)?,
+            ReadMark::Remaining(count) if count >= self.before.new_message_count => None,
+            ReadMark::Remaining(count) => self.remaining(count.max(0))?,
+        };
+        Ok(after.filter(|after| after.last_read_id > self.before.last_read_id))
+    }
+
+    fn up_to(&self, id: MessageId) -> rusqlite::Result<Option<ReadState>> {
+        let mut newest = self.connection.prepare_cached(NEWEST_ID)?;
+        let newest =
+            newest.query_row([self.owner.0, self.partner.0], |row| row.get(0)).optional()?;
+        let Some(newest) = newest.map(MessageId) else { return Ok(None) };
         // A position beyond the newest message would swallow messages that are yet to come.
-        ReadMark::UpTo(id) => connection
-            .prepare_cached(NEWEST_ID)?
-            .query_row([owner.0, partner.0], |row| row.get(0))
-            .optional()?
-            .map(|newest: i64| MessageId(newest.min(id.0))),
-        ReadMark::Remaining(count) if count >= before.new_message_count => None,
-        ReadMark::Remaining(count) => connection
-            .prepare_cached(POSITION)?
-            .query_row(params![owner.0, partner.0, before.last_read_id.0, count.max(0)], |row| {
-                row.get(0).map(MessageId)
-            })
-            .optional()?,
-    };
-    Ok(position.filter(|position| *position > before.last_read_id))
+        let last_read_id = newest.min(id);
+        if last_read_id <= self.before.last_read_id {
+            return Ok(None);
+        }
+        let new_message_count = match self.unread_after(last_read_id)? {
+            Some(count) => count,
+            // Each message is passed once, so counting those that were is bounded in the long run.
+            None => self.before.new_message_count - self.read_up_to(last_read_id)?,
+        };
+        Ok(Some(ReadState { new_message_count, last_read_id }))
+    }
+
+    /// The partner's messages after that one; `None` when there are too many to count them here.
+    fn unread_after(&self, id: MessageId) -> rusqlite::Result<Option<i64>> {
+        let (mut walked, mut unread) = (0, 0);
+        self.walk(WALK_BACK, id, WALKED_MAX, |_, is_new| {
+            walked += 1;
+            unread += i64::from(is_new);
+            true
+        })?;
+        Ok((walked < WALKED_MAX).then_some(unread))
+    }
+
+    fn read_up_to(&self, id: MessageId) -> rusqlite::Result<i64> {
+        let (from, to) = (self.before.last_read_id.0, id.0);
+        let mut count = self.connection.prepare_cached(COUNT_READ)?;
+        count.query_row(params![self.owner.0, self.partner.0, from, to], |row| row.get(0))
+    }
+
+    /// The position after which `count` of the partner's messages remain. Where that is far from both
+    /// ends of what is unread, the nearest to it that a bounded walk finds.
+    fn remaining(&self, count: i64) -> rusqlite::Result<Option<ReadState>> {
+        let (mut walked, mut passed, mut position) = (0, 0, None);
+        let from = self.before.last_read_id;
+        self.walk(WALK_BACK, from, WALKED_MAX, |id, is_new| {
+            walked += 1;
+            if is_new && passed == count {
+                position = Some(id);
+            }
+            passed += i64::from(is_new);
+            position.is_none()
+        })?;
+        if position.is_some() || walked < WALKED_MAX {
+            let state = |last_read_id| ReadState { new_message_count: count, last_read_id };
+            return Ok(position.map(state));
+        }
+        let (mut read, to_read) = (0, self.before.new_message_count - count);
+        self.walk(WALK_ON, from, WALKED_MAX, |id, is_new| {
+            if is_new {
+                (read, position) = (read + 1, Some(id));
+            }
+            read < to_read
+        })?;
+        let new_message_count = self.before.new_message_count - read;
+        Ok(position.map(|last_read_id| ReadState { new_message_count, last_read_id }))
+    }
+
+    /// Calls `step` with the id of each message after `from`, and whether it is the partner's, until it
+    /// gives false. In a chat with oneself nothing is ever new.
+    fn walk(
+        &self,
+        query: &str,
+        from: MessageId,
+        at_most: u32,
+        mut step: impl FnMut(MessageId, bool) -> bool,
+    ) -> rusqlite::Result<()> {
+        let mut query = self.connection.prepare_cached(query)?;
+        let mut rows = query.query(params![self.owner.0, self.partner.0, from.0, at_most])?;
+        while let Some(row) = rows.next()? {
+            let is_new = UserId(row.get(1)?) == self.partner && self.partner != self.owner;
+            if !step(MessageId(row.get(0)?), is_new) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }

@@ -320,13 +320,10 @@ fn page(
     older: Older,
     limit: u32,
 ) -> rusqlite::Result<Vec<Message>> {
-    let (before, skip) = match older {
-        Older::Skip(count) => (i64::MAX, count),
-        Older::Than(id) => (id.0, 0),
-    };
+    let before = older.before.map_or(i64::MAX, |id| id.0);
     connection
         .prepare_cached(PAGE)?
-        .query_map(params![user.0, partner.0, before, limit, skip], message)?
+        .query_map(params![user.0, partner.0, before, limit, older.skip], message)?
         .collect()
 }
 

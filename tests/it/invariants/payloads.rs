@@ -10,9 +10,8 @@ use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_parser_common::CommonParser;
 use visavis::domain::{Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId};
 use visavis::realtime::payload::{
-    CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, Sync, malformed,
+    Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart, Sync, malformed,
 };
-use visavis::store::Older;
 
 /// The longest message that a server may be set to take, in characters.
 const BODY_CHARS_MAX: usize = 10_000;
@@ -28,7 +27,20 @@ pub fn hold(bytes: &[u8]) {
         _ => object(&mut Unstructured::new(bytes)).unwrap_or_else(|_| "{}".into()),
     };
     let Some(event) = Event::read(&text) else { return };
-    event.is_read::<JoinChat>(|json| Some(digits(json, "chat_partner_id")? >= 0), joined);
+    event.is_read::<JoinChat>(
+        |json| {
+            digits(json, "chat_partner_id")?;
+            optional(json, "at_most", |json| digits(json, "at_most"))
+        },
+        joined,
+    );
+    event.is_read::<Block>(
+        |json| {
+            digits(json, "chat_partner_id")?;
+            json.get("blocked")?.as_bool()
+        },
+        blocked,
+    );
     event.is_read::<HistoryScrolled>(
         |json| {
             digits(json, "chat_partner_id")?;
@@ -65,15 +77,21 @@ fn joined(json: &Json, join: &JoinChat) {
     assert_eq!(Some(UserId::from(join.chat_partner_id).0), digits(json, "chat_partner_id"));
 }
 
+fn blocked(json: &Json, block: &Block) {
+    assert_eq!(Some(UserId::from(block.chat_partner_id).0), digits(json, "chat_partner_id"));
+    assert_eq!(Some(block.blocked), json["blocked"].as_bool());
+}
+
 fn scrolled(json: &Json, scrolled: &HistoryScrolled) {
     assert_eq!(Some(UserId::from(scrolled.chat_partner_id).0), digits(json, "chat_partner_id"));
     let (before, count) = (digits(json, "before_id"), digits(json, "message_count"));
-    match scrolled.older() {
-        Ok(Older::Than(MessageId(id))) => assert_eq!(Some(id), before),
-        Ok(Older::Skip(skipped)) => assert_eq!((before, Some(i64::from(skipped))), (None, count)),
-        Err(error) => {
-            assert!(before.is_none() && count > Some(u32::MAX.into()), "{error}");
-            is_short(&error);
+    match scrolled.start() {
+        PageStart::Before(MessageId(id)) => assert_eq!(Some(id), before),
+        PageStart::AfterNewest(skipped) => {
+            assert_eq!(
+                (before, count.map(|count| count.min(u32::MAX.into()))),
+                (None, Some(skipped.into()))
+            );
         }
     }
 }
@@ -198,7 +216,9 @@ fn optional<T>(json: &Json, name: &str, wanted: impl Fn(&Json) -> Option<T>) -> 
     }
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
+    "at_most",
+    "blocked",
     "chat_partner_id",
     "message",
     "message_count",

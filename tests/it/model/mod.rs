@@ -280,7 +280,7 @@ impl World {
         let oldest_shown = shown.last().map_or(MessageId(0), |message| message.id);
         assert!(unread.first().is_none_or(|first| oldest_shown <= *first));
         while let Some(oldest) = shown.last() {
-            let older = Older::Than(oldest.id);
+            let older = Older::than(oldest.id);
             let page = chats.older(user_id, partner_id, older).await.unwrap();
             if page.is_empty() {
                 break;

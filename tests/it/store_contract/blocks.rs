@@ -148,7 +148,7 @@ async fn after_a_block_both_read_what_was_said_and_only_one_knows_of_it(store: A
     block(&store, ann, bob, true).await;
     assert_eq!(joined(ann, bob).await, (1, true));
     assert_eq!(joined(bob, ann).await, (1, false));
-    let older = store.older_messages(bob, ann, Older::Skip(0), 10).await.unwrap().unwrap();
+    let older = store.older_messages(bob, ann, Older::skipping(0), 10).await.unwrap().unwrap();
     assert_eq!(older.len(), 1);
     assert_eq!(mark(&store, ann, bob, ReadMark::Remaining(0)).await, (0, true));
     block(&store, ann, bob, false).await;

@@ -33,7 +33,7 @@ async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
     let eve = user(&store, "eve").await;
     send(&store, ann, bob, "secret").await;
     assert_eq!(store.newest_messages(eve, ann, extent(20, usize::MAX)).await.unwrap(), None);
-    assert_eq!(store.older_messages(eve, ann, Older::Skip(0), 10).await.unwrap(), None);
+    assert_eq!(store.older_messages(eve, ann, Older::skipping(0), 10).await.unwrap(), None);
     assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
     // With a chat of their own they read that one.
     store.open_chat(eve, ann, now()).await.unwrap();

@@ -155,11 +155,11 @@ async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {
             .map(|message| message.message.parse::<i32>().unwrap())
             .collect::<Vec<_>>()
     };
-    assert_eq!(page(Older::Skip(0)).await, (16..=25).rev().collect::<Vec<_>>());
-    assert_eq!(page(Older::Skip(20)).await, (1..=5).rev().collect::<Vec<_>>());
-    assert_eq!(page(Older::Skip(25)).await, [0; 0]);
-    assert_eq!(page(Older::Than(ids[15])).await, (6..=15).rev().collect::<Vec<_>>());
-    assert_eq!(page(Older::Than(ids[0])).await, [0; 0]);
+    assert_eq!(page(Older::skipping(0)).await, (16..=25).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::skipping(20)).await, (1..=5).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::skipping(25)).await, [0; 0]);
+    assert_eq!(page(Older::than(ids[15])).await, (6..=15).rev().collect::<Vec<_>>());
+    assert_eq!(page(Older::than(ids[0])).await, [0; 0]);
 }
 
 async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore) {

@@ -33,6 +33,10 @@ impl Clock for StillClock {
     fn now(&self) -> OffsetDateTime {
         *self.0.lock().unwrap()
     }
+
+    fn monotonic(&self) -> std::time::Duration {
+        (self.now() - OffsetDateTime::UNIX_EPOCH).try_into().unwrap()
+    }
 }
 
 /// A new store; its folder goes when the second value is dropped.
