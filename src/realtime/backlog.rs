@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use crate::transport::meter::Meter;
+use crate::transport::SocketContext;
 
 /// How many questions of a socket may wait for their answers. Clients ask for the next thing when
 /// they have got the last.
@@ -29,7 +29,7 @@ pub fn answers() -> Answers {
 /// What one socket is owed.
 #[derive(Debug)]
 pub struct Backlog {
-    meter: Arc<Meter>,
+    context: Arc<SocketContext>,
     /// The reading of the meter when everything will have been written.
     settled_at: AtomicU64,
     questions: AtomicUsize,
@@ -38,9 +38,9 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    pub fn new(meter: Arc<Meter>, answers: Answers) -> Self {
+    pub fn new(context: Arc<SocketContext>, answers: Answers) -> Self {
         let (settled_at, questions) = (AtomicU64::new(0), AtomicUsize::new(0));
-        Self { meter, settled_at, questions, turn: Mutex::default(), answers }
+        Self { context, settled_at, questions, turn: Mutex::default(), answers }
     }
 
     /// Notes that `bytes` were handed over, or more: were it less, what is never written would stay
@@ -59,12 +59,12 @@ impl Backlog {
     }
 
     pub fn written(&self) -> u64 {
-        self.meter.written()
+        self.context.meter.written()
     }
 
     /// About how many bytes have not been written yet.
     fn owed(&self) -> u64 {
-        self.settled_at.load(Ordering::Relaxed).saturating_sub(self.meter.written())
+        self.settled_at.load(Ordering::Relaxed).saturating_sub(self.context.meter.written())
     }
 
     pub fn is_little(&self) -> bool {

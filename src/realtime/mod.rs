@@ -31,8 +31,8 @@ use self::packet::Packet;
 use self::presence::{Presence, Seat};
 use crate::config::LimitedAction;
 use crate::domain::{SessionKey, User, UserId};
-use crate::service::{Key, Live, Place, Services};
-use crate::transport::meter::Meter;
+use crate::service::{Key, Live, Services};
+use crate::transport::SocketContext;
 
 /// What each WebSocket reads into, however long it waits: a message or two of usual length. A longer
 /// one gets a buffer of its own while it arrives.
@@ -75,11 +75,9 @@ impl Realtime {
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
         let admitting = Arc::clone(&realtime);
-        let admit = move |socket: SocketRef,
-                          session: MaybeHttpExtension<SessionKey>,
-                          meter: MaybeHttpExtension<Arc<Meter>>| {
+        let admit = move |socket: SocketRef, context: MaybeHttpExtension<Arc<SocketContext>>| {
             let realtime = Arc::clone(&admitting);
-            realtime.admit(socket, session.0, meter.0.unwrap_or_default())
+            realtime.admit(socket, context.0)
         };
         let checking = Arc::clone(&realtime);
         let check = move |socket: SocketRef| Arc::clone(&checking).check(socket);
@@ -87,29 +85,32 @@ impl Realtime {
         (layer, io, realtime)
     }
 
-    /// Lets a socket in when somebody is logged in with the session of its handshake, whose key
-    /// the handshake's extensions hold. Everything is in place before the client is told that it is
+    /// Lets a socket in when somebody is logged in with the session of its handshake, which its context
+    /// holds. Everything is in place before the client is told that it is
     /// in: the handler that runs after that would be too late for what the client sends at once.
     async fn admit(
         self: Arc<Self>,
         socket: SocketRef,
-        session: Option<SessionKey>,
-        meter: Arc<Meter>,
+        context: Option<Arc<SocketContext>>,
     ) -> Result<(), Refused> {
-        let session = session.ok_or(Refused::NotLoggedIn)?;
+        let context = context.ok_or_else(|| {
+            tracing::error!("a socket has no context; the endpoint of sockets must give it one");
+            Refused::Unavailable
+        })?;
+        let session = context.session.ok_or(Refused::NotLoggedIn)?;
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
             tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
             Refused::Unavailable
         })?;
         let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);
-        let (limits, from) = (&self.services.limits, address(&socket));
+        let (limits, from) = (&self.services.limits, context.address);
         if !limits.has_room(user.id, self.presence.of(user.id).len(), from) {
             return Err(Refused::TooMany);
         }
         if limits.take(LimitedAction::Connect, Key::Person(user.id), || from).is_err() {
             return Err(Refused::TooOften);
         }
-        let backlog = Backlog::new(meter, self.presence.answers(user.id));
+        let backlog = Backlog::new(context, self.presence.answers(user.id));
         let seat = Arc::new(Seat::new(socket.clone(), user, session, backlog));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
@@ -194,8 +195,8 @@ impl Live for Realtime {
 
 /// Where a socket comes from, as far as it is known: limits want to know it.
 fn address(socket: &SocketRef) -> IpAddr {
-    let place = socket.req_parts().extensions.get::<Arc<Place>>();
-    place.map_or(Ipv4Addr::UNSPECIFIED.into(), |place| place.address)
+    let context = socket.req_parts().extensions.get::<Arc<SocketContext>>();
+    context.map_or(Ipv4Addr::UNSPECIFIED.into(), |context| context.address)
 }
 
 fn close(socket: SocketRef) {

@@ -4,55 +4,38 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderMap, HeaderValue, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri};
 use axum::response::Response;
-use hyper::upgrade::OnUpgrade;
 
-use super::meter::Meter;
+use super::context::SocketContext;
 use crate::http::error::Refusal;
 use crate::http::{Site, session};
-use crate::service::Place;
 
-/// Lets a request begin a socket if its address may have one more, and gives it a place, which the
-/// socket keeps with the request as long as it lives. Otherwise gives the answer that refuses it.
-pub fn admit(site: &Site, address: IpAddr, request: &mut Request) -> Option<Response> {
-    match site.services.limits.handshake(address) {
-        Ok(Some(place)) => _ = request.extensions_mut().insert(Arc::new(place)),
-        Ok(None) => {}
-        Err(over) => return Some(Refusal::from(over).into_json()),
-    }
-    None
+/// The context of a socket that begins, if its address may have one more.
+///
+/// # Errors
+/// The answer that refuses it.
+#[expect(clippy::result_large_err, reason = "the answer is given at once")]
+pub fn admit(
+    site: &Site,
+    address: IpAddr,
+    headers: &HeaderMap,
+) -> Result<Arc<SocketContext>, Response> {
+    let permit = site.services.limits.handshake(address);
+    let permit = permit.map_err(|over| Refusal::from(over).into_json())?;
+    Ok(Arc::new(SocketContext::new(address, session::named_by(headers), permit)))
 }
 
-/// What the socket layer needs of a request, and the session that it belongs to. The layer keeps the
-/// request as long as the socket lives, but for a poll. Headers and address are copied: as they come,
-/// each is a part of the 8 kB that the request was read into, and would hold them all.
-pub fn bare(request: Request) -> Option<Request> {
-    let (mut parts, body) = request.into_parts();
+/// What the socket layer needs of the request with which a socket begins, which it keeps as long as the
+/// socket lives. The address is copied: as it came, it is a part of the 8 kB that the request was read
+/// into, and would hold them all. No header is needed.
+pub fn bare<B>(request: Request, body: B, context: Arc<SocketContext>) -> Option<Request<B>> {
+    let (mut parts, _) = request.into_parts();
     parts.uri = Uri::try_from(parts.uri.to_string()).ok()?;
-    let mut extensions = Extensions::new();
-    keep::<OnUpgrade>(&mut parts.extensions, &mut extensions);
-    keep::<Arc<Meter>>(&mut parts.extensions, &mut extensions);
-    keep::<Arc<Place>>(&mut parts.extensions, &mut extensions);
-    if let Some(session) = session::named_by(&parts.headers) {
-        extensions.insert(session);
-    }
-    parts.extensions = extensions;
-    parts.headers = needed(&parts.headers);
+    parts.headers = HeaderMap::new();
+    parts.extensions = Extensions::new();
+    parts.extensions.insert(context);
     Some(Request::from_parts(parts, body))
-}
-
-fn keep<T: Clone + Send + Sync + 'static>(from: &mut Extensions, to: &mut Extensions) {
-    if let Some(kept) = from.remove::<T>() {
-        to.insert(kept);
-    }
-}
-
-/// All that the socket layer reads of a handshake's headers.
-fn needed(headers: &HeaderMap) -> HeaderMap {
-    let key = headers.get(header::SEC_WEBSOCKET_KEY);
-    let copy = key.and_then(|key| HeaderValue::from_bytes(key.as_bytes()).ok());
-    copy.map(|key| (header::SEC_WEBSOCKET_KEY, key)).into_iter().collect()
 }
 
 /// A field of the query, as the socket layer reads it: it decodes nothing. What is no id for it must

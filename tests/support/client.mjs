@@ -16,8 +16,9 @@ import { addChat, idOf, logIn, register } from "./server.mjs";
  * @typedef {"polling" | "websocket" | "upgrade" | "upgrading"} Transport
  */
 /**
- * `from`: the address of the browser, as a proxy passes it on.
- * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string }} Options
+ * `from`: the address of the browser, as a proxy passes it on; `url`: where the server is reached, if not
+ * directly.
+ * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string, url?: string }} Options
  */
 /** @typedef {{ messages: Row[], new_message_count: number, last_read_id: number, blocked: boolean }} Joined */
 /** @typedef {{ id: number, sender_id: number, receiver_id: number, message: string, timestamp: string }} Row */
@@ -108,8 +109,8 @@ export class Client {
    * @param {Server} server @param {string | undefined} cookie @param {Options} [options]
    */
   static async connect(server, cookie, options = {}) {
-    const { version = "4.8", transport = "websocket", origin, from } = options;
-    const wire = CONNECT[version](server.url, {
+    const { version = "4.8", transport = "websocket", origin, from, url = server.url } = options;
+    const wire = CONNECT[version](url, {
       forceNew: true,
       reconnection: false,
       ...(transport.startsWith("upgrad") ? {} : { transports: [transport] }),
