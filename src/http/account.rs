@@ -84,7 +84,7 @@ pub async fn change_password(
     let limits = &site.services.limits;
     tokio::time::sleep(limits.slowed(&user.username, address)).await;
     let PasswordForm { current: old, password, confirmation } = typed;
-    let change = PasswordChange { current: old, password, confirmation };
+    let change = PasswordChange { current: old, password, confirmation, from: address };
     let changed = site.services.accounts.change_password(user.id, current, change).await;
     let id = user.id;
     if let Err(Error::Unauthenticated(_)) = &changed {

@@ -61,7 +61,7 @@ pub async fn register(
 ) -> Result<Response, Refusal> {
     let RegistrationForm { username, password, confirmation, invite } = typed;
     may_register(&site, &invite).await?;
-    let typed = Registration { username, password, confirmation };
+    let typed = Registration { username, password, confirmation, from: address };
     let accounts = &site.services.accounts;
     if site.registration == config::Registration::Invite {
         let id = accounts.register_invited(&invite, typed).await?;

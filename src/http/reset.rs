@@ -49,7 +49,7 @@ pub async fn set_password(
     Form(typed): Form<ResetForm>,
 ) -> Result<Response, Refusal> {
     let ResetForm { password, confirmation } = typed;
-    let setting = PasswordSetting { password, confirmation };
+    let setting = PasswordSetting { password, confirmation, from: address };
     let id = site.services.accounts.reset_password(&secret, setting).await?;
     site.live.sessions_ended(id, None);
     tracing::info!(user.id = %id, %address, "user {id} set a password by a link, from {address}");

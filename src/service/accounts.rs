@@ -19,13 +19,13 @@ pub struct Registration {
     pub username: String,
     pub password: String,
     pub confirmation: String,
+    pub from: IpAddr,
 }
 
 /// What somebody typed to log in.
 pub struct Login {
     pub username: String,
     pub password: String,
-    /// For the log.
     pub from: IpAddr,
 }
 
@@ -34,6 +34,7 @@ pub struct PasswordChange {
     pub current: String,
     pub password: String,
     pub confirmation: String,
+    pub from: IpAddr,
 }
 
 #[derive(Clone)]
@@ -70,7 +71,7 @@ impl Accounts {
         if self.store.account_named(username.as_str()).await?.is_some() {
             return Err(TAKEN);
         }
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.asked_from(typed.from).hash(password).await?;
         Ok((username, hash))
     }
 
@@ -89,7 +90,8 @@ impl Accounts {
         // Whoever is shut out has no password that fits, and learns it no sooner than others.
         let hash = account.as_ref().filter(|account| !account.disabled);
         let hash = hash.map(|account| account.hash.clone());
-        let verdict = self.passwords.verify(typed.password, hash).await?;
+        let passwords = self.passwords.asked_from(typed.from);
+        let verdict = passwords.verify(typed.password, hash).await?;
         let refused = Error::Unauthenticated("invalid username and/or password");
         match (account, verdict) {
             (Some(account), Verdict::Right) => Ok(account),
@@ -129,11 +131,12 @@ impl Accounts {
         let Some(account) = self.store.account(id).await? else {
             return Err(refused);
         };
-        let verdict = self.passwords.verify(typed.current, Some(account.hash.clone())).await?;
+        let passwords = self.passwords.asked_from(typed.from);
+        let verdict = passwords.verify(typed.current, Some(account.hash.clone())).await?;
         if verdict == Verdict::Wrong {
             return Err(refused);
         }
-        let hash = self.passwords.hash(password).await?;
+        let hash = passwords.hash(password).await?;
         if self.store.change_password(id, &account.hash, &hash, session).await? {
             return Ok(Account { hash, ..account });
         }

@@ -1,6 +1,7 @@
 //! Links that the operator hands out: with one a person sets a password or registers, once.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -20,6 +21,7 @@ const USELESS: Error = Error::NotFound(
 pub struct PasswordSetting {
     pub password: String,
     pub confirmation: String,
+    pub from: IpAddr,
 }
 
 /// A link on its way to the operator, the only one who sees its secret.
@@ -68,7 +70,7 @@ impl Accounts {
         self.reset_user(secret).await?;
         must_match(&typed.password, &typed.confirmation)?;
         let password = NewPassword::parse(&typed.password)?;
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.asked_from(typed.from).hash(password).await?;
         self.store.use_reset(key(secret), self.clock.now(), &hash).await?.ok_or(USELESS)
     }
 

@@ -14,6 +14,7 @@ mod passwords;
 mod places;
 mod sessions;
 pub mod upkeep;
+mod turns;
 mod werkzeug;
 
 use std::sync::Arc;

@@ -1,23 +1,32 @@
 //! Hashing and checking of passwords, off the async threads and never more at once than there are
-//! cores: each takes a core for a quarter of a second, by design.
+//! cores: each takes a core for a quarter of a second, by design. Addresses take turns.
 //!
 //! The time of an answer must not tell who has an account, nor which. Hashes of several schemes may
 //! be in use (bcrypt's at several costs, and Werkzeug's), and each takes a time of its own; so a
 //! login that fails does the work of all of them, whether the name was known or not.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
+use super::limits::Key;
+use super::turns::Turns;
 use super::werkzeug;
 use crate::domain::{Error, NewPassword};
+
+/// How many hashes may wait for one address: some eight seconds of work on two cores.
+const WAITING_MAX: usize = 64;
+/// When an address that has so many may try again, in seconds.
+const RETRY_AFTER: u64 = 5;
 
 /// Makes and checks password hashes.
 #[derive(Clone)]
 pub struct Passwords {
     cost: u32,
     schemes: Arc<[Scheme]>,
-    cores: Arc<Semaphore>,
+    /// Permits for the cores.
+    cores: Arc<Turns<Key>>,
+    /// Whose turn it is that the work waits for.
+    whose: Key,
 }
 
 /// What checking a password came to.
@@ -36,7 +45,15 @@ impl Passwords {
     pub fn new(cost: u32, in_use: &[String]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let schemes = schemes(cost, in_use).into();
-        Self { cost, schemes, cores: Arc::new(Semaphore::new(cores)) }
+        let whose = Key::address(Ipv4Addr::UNSPECIFIED.into());
+        Self { cost, schemes, cores: Turns::new(cores, WAITING_MAX), whose }
+    }
+
+    /// The same, asked from that address: addresses take turns, so that the logins of one do not wait
+    /// for all those of another.
+    #[must_use]
+    pub fn asked_from(&self, address: IpAddr) -> Self {
+        Self { whose: Key::address(address), ..self.clone() }
     }
 
     /// The bcrypt hash of a new password.
@@ -65,7 +82,8 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Arc::clone(&self.cores).acquire_owned().await.map_err(Error::internal)?;
+        let permit = self.cores.take(self.whose).await;
+        let permit = permit.map_err(|_| Error::TooOften { retry_after: RETRY_AFTER })?;
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work()

@@ -72,6 +72,36 @@ for (const [event, flag, payload] of EVENTS) {
   });
 }
 
+test("a login from elsewhere does not wait for all the hashes of another address", { timeout: 60_000 }, async () => {
+  const args = ["--bcrypt-cost", "10", "--trusted-proxy", "127.0.0.1"];
+  const strict = await startServer({ isOrdinary: true, args });
+  try {
+    const submit = (/** @type {string} */ path, /** @type {string} */ from, /** @type {Record<string, string>} */ fields) => {
+      strict.hidesFields(fields);
+      const headers = { origin: strict.url, "x-forwarded-for": from };
+      return fetch(strict.url + path, { method: "POST", redirect: "manual", headers, body: new URLSearchParams(fields) });
+    };
+    const password = "password of ann";
+    const newcomer = (/** @type {string} */ username) => ({ username, password, confirmation: password });
+    assert.equal((await submit("/register", "198.51.100.1", newcomer("ann"))).status, 302);
+    let finished = 0;
+    const answers = Array.from({ length: 60 }, (_, number) => [
+      submit("/login", "198.51.100.2", { username: "ann", password: `wrong ${number}` }),
+      submit("/register", "198.51.100.2", newcomer(`mallory ${number}`)),
+    ]).flat();
+    for (const answer of answers) answer.then(() => (finished += 1));
+    while (finished < 3) await pause(5);
+    const before = finished;
+    assert.equal((await submit("/login", "198.51.100.3", { username: "ann", password })).status, 302);
+    assert.ok(finished - before < 40, `${finished - before} others were served first`);
+    const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
+    // What does not find room in the queue is refused at once, not after half a minute.
+    for (const status of statuses) assert.ok([302, 401, 429].includes(status), String(status));
+  } finally {
+    await strict.remove();
+  }
+});
+
 test("a long answer counts as more than one read, and the next ones pay for it", { timeout: 30_000 }, async () => {
   const strict = await startServer({ args: ["--limit-reads", "10/h"] });
   try {
