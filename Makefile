@@ -14,13 +14,13 @@ VALGRIND ?= /usr/bin/valgrind
 export CHROMIUM
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table deny audit test-rust test-protocol test-chaos test-browser chaos fuzz clean \
+.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-chaos test-browser chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-chaos test-browser
+test: test-rust test-protocol test-python test-chaos test-browser
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -32,6 +32,14 @@ FORCE:
 
 test-protocol: target/debug/visavis
 	node --test tests/protocol/*.test.mjs
+
+test-python: target/debug/visavis tests/python/.venv/.installed
+	tests/python/.venv/bin/python tests/python/test_client.py
+
+tests/python/.venv/.installed: tests/python/requirements.txt
+	python3 -m venv tests/python/.venv
+	tests/python/.venv/bin/pip install --quiet --requirement $<
+	touch $@
 
 test-chaos: target/debug/visavis
 	node --test tests/chaos/*.test.mjs

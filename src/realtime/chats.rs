@@ -7,7 +7,8 @@ use socketioxide::extract::AckSender;
 
 use super::messages::emit;
 use super::payload::{
-    CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined, Sync, Synced, SyncedChat,
+    CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined, Protocol, Sync, Synced,
+    SyncedChat,
 };
 use super::presence::Seat;
 use super::reply::refuse;
@@ -39,7 +40,10 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
                 let last_read_id = newest.read.last_read_id;
                 let joined = Joined { last_read_id, blocked: newest.blocked };
                 let count = newest.read.new_message_count;
-                seat.acknowledge(ack, &(&newest.messages, count, joined));
+                match seat.protocol {
+                    Protocol::Flask => seat.acknowledge(ack, &(&newest.messages, count)),
+                    Protocol::Ours => seat.acknowledge(ack, &(&newest.messages, count, joined)),
+                }
                 let bytes = bytes_of(&newest.messages);
                 (Some(newest.messages), bytes)
             }

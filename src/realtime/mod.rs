@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{Event, MaybeHttpExtension, SocketRef};
+use socketioxide::extract::{Event, MaybeHttpExtension, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
@@ -28,6 +28,7 @@ use socketioxide::socket::Socket;
 use self::backlog::Backlog;
 use self::order::Order;
 use self::packet::Packet;
+use self::payload::{Auth, Protocol};
 use self::presence::{Presence, Seat};
 use crate::config::LimitedAction;
 use crate::domain::{SessionKey, User, UserId};
@@ -75,9 +76,11 @@ impl Realtime {
             .connect_timeout(CONNECT_TIMEOUT)
             .build_layer();
         let admitting = Arc::clone(&realtime);
-        let admit = move |socket: SocketRef, context: MaybeHttpExtension<Arc<SocketContext>>| {
+        let admit = move |socket: SocketRef,
+                          context: MaybeHttpExtension<Arc<SocketContext>>,
+                          TryData(auth): TryData<Auth>| {
             let realtime = Arc::clone(&admitting);
-            realtime.admit(socket, context.0)
+            realtime.admit(socket, context.0, Protocol::asked_for(auth.ok()))
         };
         let checking = Arc::clone(&realtime);
         let check = move |socket: SocketRef| Arc::clone(&checking).check(socket);
@@ -92,6 +95,7 @@ impl Realtime {
         self: Arc<Self>,
         socket: SocketRef,
         context: Option<Arc<SocketContext>>,
+        protocol: Protocol,
     ) -> Result<(), Refused> {
         let context = context.ok_or_else(|| {
             tracing::error!("a socket has no context; the endpoint of sockets must give it one");
@@ -111,7 +115,7 @@ impl Realtime {
             return Err(Refused::TooOften);
         }
         let backlog = Backlog::new(context, self.presence.answers(user.id));
-        let seat = Arc::new(Seat::new(socket.clone(), user, session, backlog));
+        let seat = Arc::new(Seat::new(socket.clone(), user, session, protocol, backlog));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
         let user = seat.user.id;

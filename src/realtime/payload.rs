@@ -43,6 +43,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// What a client may send as it connects.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Auth {
+    protocol: u64,
+}
+
+/// The protocol that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// The Flask chat's, for every client that asks for nothing else. Acknowledgements have exactly the
+    /// arguments that they have there: callbacks of other languages take no more.
+    Flask,
+    /// Ours, which acknowledges with what our own page needs beside.
+    Ours,
+}
+
+impl Protocol {
+    #[must_use]
+    pub fn asked_for(auth: Option<Auth>) -> Self {
+        match auth {
+            Some(Auth { protocol: 2.. }) => Self::Ours,
+            _ => Self::Flask,
+        }
+    }
+}
+
 /// A whole number that is not negative, as a JSON number or as a string of digits: the original
 /// client reads ids from the page and sends them as they stand there.
 #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,7 @@ use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
 use super::backlog::{self, Answers, Backlog};
+use super::payload::Protocol;
 use super::view::View;
 use crate::domain::{SessionKey, User, UserId};
 
@@ -19,6 +20,8 @@ pub struct Seat {
     pub socket: SocketRef,
     pub user: Arc<User>,
     session: Mutex<SessionKey>,
+    /// What its client understands.
+    pub protocol: Protocol,
     /// What the socket has open; locked while something is sent that depends on it.
     pub view: Mutex<View>,
     backlog: Backlog,
@@ -35,11 +38,18 @@ const CATCHING_UP: Duration = Duration::from_millis(10);
 const STALLED: u32 = 6000;
 
 impl Seat {
-    pub fn new(socket: SocketRef, user: Arc<User>, session: SessionKey, backlog: Backlog) -> Self {
+    pub fn new(
+        socket: SocketRef,
+        user: Arc<User>,
+        session: SessionKey,
+        protocol: Protocol,
+        backlog: Backlog,
+    ) -> Self {
         Self {
             socket,
             user,
             session: Mutex::new(session),
+            protocol,
             view: Mutex::default(),
             backlog,
             behind: AtomicBool::new(false),

@@ -46,7 +46,13 @@ export class RequestError extends Error {
  */
 
 export class Connection {
-  #socket = io({ autoConnect: false, reconnectionDelay: 500, reconnectionDelayMax: 2500 });
+  #socket = io({
+    autoConnect: false,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 2500,
+    // Without it the server answers as the Flask chat does.
+    auth: { protocol: 2 },
+  });
   #confirmed = false;
   /** How often in a row the answer to an event was late: the link may be slow, not dead. @type {Map<string, number>} */
   #timeouts = new Map();

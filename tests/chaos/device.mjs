@@ -121,6 +121,7 @@ export class Device {
 
   connect() {
     const socket = io(this.#url, {
+      auth: { protocol: 2 },
       forceNew: true,
       transports: this.#transports,
       extraHeaders: { cookie: this.#cookie },

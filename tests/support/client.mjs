@@ -17,8 +17,8 @@ import { addChat, idOf, logIn, register } from "./server.mjs";
  */
 /**
  * `from`: the address of the browser, as a proxy passes it on; `url`: where the server is reached, if not
- * directly.
- * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string, url?: string }} Options
+ * directly; `protocol`: ours if nothing is said, 1 for the Flask chat's, which is all that client 2.5 can ask for.
+ * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string, url?: string, protocol?: 1 | 2 }} Options
  */
 /** @typedef {{ messages: Row[], new_message_count: number, last_read_id: number, blocked: boolean }} Joined */
 /** @typedef {{ id: number, sender_id: number, receiver_id: number, message: string, timestamp: string }} Row */
@@ -109,11 +109,12 @@ export class Client {
    * @param {Server} server @param {string | undefined} cookie @param {Options} [options]
    */
   static async connect(server, cookie, options = {}) {
-    const { version = "4.8", transport = "websocket", origin, from, url = server.url } = options;
+    const { version = "4.8", transport = "websocket", origin, from, url = server.url, protocol = 2 } = options;
     const wire = CONNECT[version](url, {
       forceNew: true,
       reconnection: false,
       ...(transport.startsWith("upgrad") ? {} : { transports: [transport] }),
+      ...(protocol === 2 ? { auth: { protocol } } : {}),
       extraHeaders: {
         ...(cookie ? { cookie } : {}),
         ...(origin ? { origin } : {}),
