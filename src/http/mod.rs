@@ -164,7 +164,7 @@ fn pages(site: &Site) -> Router<Site> {
         // request a copy of all that is within.
         .layer((
             from_fn_with_state(site.clone(), error::apologize),
-            origin::only_own_forms(site.public_url.as_ref()),
+            from_fn_with_state(site.clone(), origin::only_own_forms),
             from_fn_with_state(limits, limits::of_route),
         ))
         .layer((

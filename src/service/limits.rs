@@ -145,6 +145,12 @@ impl Limits {
         room
     }
 
+    /// Whether the log should tell of `what` from that address: once a minute.
+    #[must_use]
+    pub fn is_news(&self, what: &'static str, from: IpAddr) -> bool {
+        self.rates.as_ref().is_none_or(|rates| rates.is_news(what, Key::address(from)))
+    }
+
     /// Notes a wrong password for that name.
     pub fn failed(&self, username: &str) {
         if let Some(rates) = &self.rates {

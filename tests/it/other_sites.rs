@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 
+use super::support::log::lines_with;
 use super::support::site::{Site, led_to};
 
 const EVIL: &str = "https://evil.example";
@@ -65,5 +66,57 @@ async fn the_menus_link_and_the_address_bar_log_out() {
         let answer = browser.asked_by(own, &origin, Method::GET, "/logout").await;
         assert_eq!(led_to(&answer), (302, Some("/login")), "{own}");
         assert_eq!(led_to(&browser.get("/chats").await), (302, Some("/login")), "{own}");
+    }
+}
+
+/// What a page of `origin` sends through a proxy that passes `host` on.
+async fn statuses(site: &Site, headers: &[(&'static str, &str)]) -> (u16, u16) {
+    let browser = site.browser();
+    let form = browser.form_with(headers, "/login", &[("username", "nobody"), ("password", "-")]);
+    let (form, socket) = (form.await.status(), browser.handshake_with(headers).await.status());
+    (form.as_u16(), socket.as_u16())
+}
+
+/// A form that was read and a socket that was begun.
+const TAKEN: (u16, u16) = (401, 200);
+const REFUSED: (u16, u16) = (403, 403);
+
+#[tokio::test]
+async fn forms_and_sockets_of_our_own_pages_pass_proxies_that_change_the_host() {
+    let site = Site::start().await;
+    for (host, origin) in [
+        ("chat.example:443", "https://chat.example"),
+        ("chat.example:80", "http://chat.example"),
+        ("Chat.Example", "https://chat.example"),
+    ] {
+        let old = [("host", host), ("origin", origin)];
+        assert_eq!(statuses(&site, &old).await, TAKEN, "{old:?}");
+    }
+    for (host, origin) in
+        [("chat.example", "https://chat.example:8443"), ("inner:5000", "https://chat.example")]
+    {
+        let own = [("host", host), ("origin", origin), ("sec-fetch-site", "same-origin")];
+        assert_eq!(statuses(&site, &own).await, TAKEN, "{own:?}");
+        let foreign = [own[0], own[1], ("sec-fetch-site", "cross-site")];
+        assert_eq!(statuses(&site, &foreign).await, REFUSED, "{foreign:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_tells_whose_page_it_is_the_log_says_what_to_do_once() {
+    let site = Site::start().await;
+    let unclear = [("host", "inner"), ("origin", "https://unclear.example:8443")];
+    for _ in 0..2 {
+        assert_eq!(statuses(&site, &unclear).await, REFUSED);
+    }
+    let lines = lines_with("unclear.example");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for told in [
+        "--public-url https://unclear.example:8443,",
+        "Host $http_host",
+        "a form",
+        "from 127.0.0.1",
+    ] {
+        assert!(lines[0].contains(told), "{told}: {}", lines[0]);
     }
 }

@@ -35,6 +35,12 @@ impl io::Write for Writer {
     }
 }
 
+/// The lines so far that have that text.
+pub fn lines_with(text: &str) -> Vec<String> {
+    let log = String::from_utf8_lossy(&LOG.lock().unwrap()).into_owned();
+    log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+}
+
 /// Shorter texts may stand in a log by chance. A password has so many.
 const SECRET_CHARS_MIN: usize = 8;
 

@@ -135,6 +135,31 @@ impl Browser {
         self.send(request.header("origin", origin).form(form)).await
     }
 
+    /// A form with these headers beside those of the client, as a proxy passes it on.
+    pub async fn form_with(
+        &self,
+        headers: &[(&'static str, &str)],
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Response {
+        self.secrets.add_form(path, form);
+        let request = self.client.post(format!("{}{path}", self.root)).form(form);
+        self.send(
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+        )
+        .await
+    }
+
+    /// The first request of a socket over long-polling, with these headers.
+    pub async fn handshake_with(&self, headers: &[(&'static str, &str)]) -> Response {
+        let url = format!("{}/socket.io/?EIO=4&transport=polling", self.root);
+        let request = self.client.get(url);
+        self.send(
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)),
+        )
+        .await
+    }
+
     async fn send(&self, request: RequestBuilder) -> Response {
         let response = request.send().await.unwrap();
         for cookie in response.headers().get_all("set-cookie") {
