@@ -22,6 +22,8 @@ use tower::Layer;
 use tower_http::services::ServeDir;
 use tower_http::services::fs::{Backend, File, Metadata, TokioBackend, TokioFile};
 
+use super::methods;
+
 #[derive(RustEmbed)]
 #[folder = "static/"]
 struct Own;
@@ -69,16 +71,23 @@ pub fn service(folder: Option<PathBuf>) -> Router {
     // What lies in a folder may change while its address stays the same.
     let named = if embedded_only { named.layer(from_fn(keep_for_ever)) } else { named };
     // Around a router, because a route is chosen before its own layers run.
-    Router::new().fallback_service(map_request(without_fingerprint).layer(named))
+    Router::new().fallback_service(map_request(prepare).layer(named))
 }
 
 /// Marks a request whose address carries the fingerprint of what is served.
 #[derive(Clone)]
 struct Current;
 
+async fn prepare(request: Request) -> Result<Request, Response> {
+    match methods::options(request.method(), "GET,HEAD") {
+        Some(answer) => Err(answer),
+        None => Ok(without_fingerprint(request)),
+    }
+}
+
 /// Takes the fingerprint off the address. A page of an earlier program names another one: it gets
 /// the file as it is now.
-async fn without_fingerprint(mut request: Request) -> Request {
+fn without_fingerprint(mut request: Request) -> Request {
     let path = request.uri().path();
     let marked = path.strip_prefix("/~").and_then(|path| path.split_once('/'));
     let Some((fingerprint, name)) = marked else { return request };

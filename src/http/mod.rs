@@ -11,6 +11,7 @@ mod form;
 mod headers;
 mod jinja;
 mod limits;
+pub(crate) mod methods;
 pub(crate) mod origin;
 mod people;
 mod reset;
@@ -159,7 +160,7 @@ fn pages(site: &Site) -> Router<Site> {
         .fold(Router::new(), |pages, Route { path, handler, .. }| pages.route(path, handler));
     pages
         .fallback(async || Refusal::page_not_found())
-        .method_not_allowed_fallback(async || Refusal::method_not_allowed())
+        .method_not_allowed_fallback(methods::others)
         // As few layers as there can be, each of several, the outermost first: every one costs each
         // request a copy of all that is within.
         .layer((

@@ -25,7 +25,7 @@ use super::meter::Written;
 use super::upgrade;
 use super::web_socket::WebSocketRequest;
 use crate::http::client::ClientAddress;
-use crate::http::{Site, origin};
+use crate::http::{Site, methods, origin};
 
 /// How long a client may take to hand over packets by long-polling.
 const PACKETS_MAX: Duration = Duration::from_secs(10);
@@ -51,6 +51,9 @@ impl Endpoint {
     async fn answer(&self, address: IpAddr, request: Request) -> Response {
         if let Some(refusal) = origin::refuse_other_sites(&self.site, address, request.headers()) {
             return refusal;
+        }
+        if let Some(answer) = methods::options(request.method(), "GET,POST") {
+            return answer;
         }
         let query = request.uri().query().unwrap_or_default();
         let over_web_socket = field(query, "transport") == Some("websocket");

@@ -14,6 +14,7 @@ mod faults;
 mod headers;
 mod invariants;
 mod limits;
+mod methods;
 mod migration;
 mod model;
 mod operator;
