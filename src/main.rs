@@ -150,7 +150,7 @@ fn overrides(config: &Config) -> String {
     let found: Vec<String> = [
         folder("templates", config.templates.as_ref()),
         folder("static files", config.static_files.as_ref()),
-        config.public_url.as_ref().map(|url| format!("{} as its public URL", url.as_str())),
+        config.public_url.as_ref().map(|url| format!("{url} as its public URL")),
     ]
     .into_iter()
     .flatten()

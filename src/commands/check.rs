@@ -78,5 +78,5 @@ fn public_url(config: &Config) -> Finding {
         return Ok("no --public-url: browsers use the address that this program listens on".into());
     };
     let cookies = if url.is_https() { "secure" } else { "not secure" };
-    Ok(format!("browsers use {}, cookies are {cookies}", url.as_str()))
+    Ok(format!("browsers use {url}, cookies are {cookies}"))
 }

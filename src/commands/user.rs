@@ -85,7 +85,7 @@ async fn list(operator: &Operator) -> anyhow::Result<()> {
 pub fn print_link(config: &Config, what: &str, link: &Link) {
     println!("{what} with this link, once, until {}:", moment(link.expires_at));
     let origin = match &config.public_url {
-        Some(url) => url.as_str().to_owned(),
+        Some(url) => url.to_string(),
         None => format!("http://{}", reachable(config.listen)),
     };
     println!("{origin}{}", link.path);

@@ -125,7 +125,7 @@ mod tests {
         let config = load_with(file, &["--listen", "127.0.0.1:8000"]).unwrap();
         assert_eq!(config.listen.port(), 8000);
         assert_eq!(config.bcrypt_cost, 5);
-        assert_eq!(config.public_url.unwrap().as_str(), "https://chat.example");
+        assert_eq!(config.public_url.unwrap().to_string(), "https://chat.example");
         assert_eq!(config.database, Path::new("messenger.db"));
     }
 

@@ -3,6 +3,7 @@
 
 pub mod file;
 mod limits;
+mod public_url;
 mod value;
 
 use std::net::SocketAddr;
@@ -13,8 +14,10 @@ use clap::builder::FalseyValueParser;
 use ipnet::IpNet;
 
 pub use self::limits::{CountedBy, LIMITS, Limit, LimitedAction, RateLimits};
+pub use self::public_url::PublicUrl;
+use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
-use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, parse_origin, within};
+use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, within};
 use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -53,9 +56,9 @@ pub struct Config {
     pub database: PathBuf,
 
     /// The address that browsers use, if a proxy stands before this program, as in
-    /// https://chat.example; https makes the cookie secure
-    #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_origin)]
-    pub public_url: Option<Origin>,
+    /// https://chat.example or https://example.org/chat; https makes the cookie secure
+    #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
+    pub public_url: Option<PublicUrl>,
 
     /// A folder of Jinja templates that come before the embedded ones, file by file
     #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR")]

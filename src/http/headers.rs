@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
 use super::Site;
-use crate::config::Origin;
+use crate::config::PublicUrl;
 
 /// What our own pages may do: load what comes from this server, and nothing else. `'self'` covers
 /// the WebSocket of the page's own host.
@@ -29,9 +29,11 @@ const UNCACHED: [(HeaderName, &str); 3] = [
 
 /// The headers of the answers of `site`, beside those about caches.
 pub fn of(site: &Site) -> Arc<HeaderMap> {
-    let is_https = site.public_url.as_ref().is_some_and(Origin::is_https);
+    // Below a path the host is others' as well, and not ours to decide about.
+    let is_own_https = |url: &PublicUrl| url.is_https() && url.path().is_empty();
+    let has_own_https = site.public_url.as_ref().is_some_and(is_own_https);
     let policy = site.content_policy.then_some(CONTENT_POLICY);
-    let secure = is_https.then_some(TRANSPORT_SECURITY);
+    let secure = has_own_https.then_some(TRANSPORT_SECURITY);
     let headers = [
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::STRICT_TRANSPORT_SECURITY, secure),

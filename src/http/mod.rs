@@ -12,6 +12,7 @@ mod headers;
 mod jinja;
 mod limits;
 pub(crate) mod methods;
+mod mount;
 pub(crate) mod origin;
 mod people;
 mod reset;
@@ -24,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_request_with_state, map_response_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -35,13 +36,13 @@ use axum_login::tower_sessions::{Expiry, SessionManagerLayer};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
-use self::client::Proxies;
+use self::client::{ClientAddress, Proxies};
 use self::error::Refusal;
 use self::limits::{AddressLimits, Route, RouteLimits};
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::{Views, Visit};
-use crate::config::{Config, LimitedAction, Origin, Registration};
+use crate::config::{Config, LimitedAction, PublicUrl, Registration};
 use crate::service::{Live, Services};
 
 /// The session's cookie. It has no `Max-Age`: it ends with the browser session.
@@ -70,8 +71,8 @@ pub struct Site {
     pub services: Services,
     pub views: Arc<Views>,
     pub live: Arc<dyn Live>,
-    /// The origin that browsers use, where it is not the one that they ask this server for.
-    pub public_url: Option<Origin>,
+    /// The address that browsers use, where it is not the one that they ask this server for.
+    pub public_url: Option<PublicUrl>,
     pub proxies: Arc<Proxies>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
@@ -99,12 +100,23 @@ impl Site {
             content_policy: config.has_content_policy(),
         })
     }
+
+    /// What stands before each path that browsers are given: `/chat`, or nothing.
+    fn root(&self) -> &str {
+        self.public_url.as_ref().map_or("", PublicUrl::path)
+    }
+
+    /// Below which path browsers send the cookie.
+    fn cookie_path(&self) -> String {
+        if self.root().is_empty() { "/".to_owned() } else { self.root().to_owned() }
+    }
 }
 
 /// The whole site: pages, static files, and sockets, whose requests are answered by `sockets`.
 pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
+    let root = site.root().to_owned();
     let identified = map_request_with_state(Arc::clone(&site.proxies), client::identify);
-    pages(&site)
+    let all = pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
         .layer(from_fn_with_state(AddressLimits::new(&site), limits::of_address))
         // A poll is small, and waited for.
@@ -112,7 +124,8 @@ pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
         .route("/socket.io/", sockets)
         // Outermost, so that every answer has its headers, whoever gave it.
         .layer((map_response_with_state(headers::of(&site), headers::add), identified))
-        .with_state(site)
+        .with_state(site);
+    if root.is_empty() { all } else { mount::below(&root, all) }
 }
 
 /// The table of routes: path, what a request counts as beside being a page, and what answers it.
@@ -150,7 +163,8 @@ fn pages(site: &Site) -> Router<Site> {
         .with_expiry(Expiry::OnSessionEnd)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_secure(site.public_url.as_ref().is_some_and(Origin::is_https));
+        .with_path(site.cookie_path())
+        .with_secure(site.public_url.as_ref().is_some_and(PublicUrl::is_https));
     let backend = Backend::new(site.services.accounts.clone());
 
     let routes = routes();
@@ -159,7 +173,7 @@ fn pages(site: &Site) -> Router<Site> {
         .into_iter()
         .fold(Router::new(), |pages, Route { path, handler, .. }| pages.route(path, handler));
     pages
-        .fallback(async || Refusal::page_not_found())
+        .fallback(not_found)
         .method_not_allowed_fallback(methods::others)
         // As few layers as there can be, each of several, the outermost first: every one costs each
         // request a copy of all that is within.
@@ -174,6 +188,15 @@ fn pages(site: &Site) -> Router<Site> {
             DefaultBodyLimit::max(site.services.limits.sizes.body_bytes),
             AuthManagerLayerBuilder::new(backend, sessions).build(),
         ))
+}
+
+async fn not_found(
+    State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
+    uri: Uri,
+) -> Refusal {
+    mount::tell_of_unknown(&site, address, uri.path());
+    Refusal::page_not_found()
 }
 
 /// A redirect as Flask sends it: 302, where axum would say 303.

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::Site;
 use super::client::ClientAddress;
 use super::error::Refusal;
-use crate::config::Origin;
+use crate::config::{Origin, PublicUrl};
 
 /// The most characters of a header that the log has.
 const LOGGED_CHARS_MAX: usize = 200;
@@ -50,7 +50,7 @@ pub fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// Refuses `what`, a noun for the log, unless our own page sent it.
 fn is_refused(what: &str, site: &Site, address: IpAddr, headers: &HeaderMap) -> bool {
-    let sender = sender(headers, site.public_url.as_ref());
+    let sender = sender(headers, site.public_url.as_ref().map(PublicUrl::origin));
     if sender == Sender::Own {
         return false;
     }

@@ -24,16 +24,17 @@ struct Embedded;
 const ENDINGS: [&str; 9] = ["html", "htm", "xhtml", "xml", "svg", "txt", "j2", "jinja", "jinja2"];
 
 /// What templates are drawn in: Flask's world, and `asset('css/base.css')`, the address under which
-/// browsers keep a static file.
-fn environment() -> Environment<'static> {
-    let mut environment = jinja::environment();
-    environment.add_function("asset", assets::address);
+/// browsers keep a static file. The chat lies below the path `root`, or at none.
+fn environment(root: &str) -> Environment<'static> {
+    let mut environment = jinja::environment(root);
+    let root = root.to_owned();
+    environment.add_function("asset", move |name: &str| root.clone() + &assets::address(name));
     environment
 }
 
 /// The templates that are embedded in the program, parsed.
-pub fn embedded() -> Result<Environment<'static>, Error> {
-    let mut environment = environment();
+pub fn embedded(root: &str) -> Result<Environment<'static>, Error> {
+    let mut environment = environment(root);
     for name in Embedded::iter() {
         environment
             .add_template_owned(name.to_string(), embedded_source(&name).unwrap_or_default())?;
@@ -48,15 +49,17 @@ fn embedded_source(name: &str) -> Option<String> {
 /// The templates of a deployment's folder.
 pub struct Folder {
     path: PathBuf,
+    /// The path below which the chat lies.
+    root: String,
     /// As they were read at the start, or nothing where they are read for each page.
     read: Option<Environment<'static>>,
 }
 
 impl Folder {
     /// Reads the folder; with `reload`, again for each page.
-    pub fn new(path: &Path, reload: bool) -> Self {
-        let read = (!reload).then(|| environment_over(sources(path)));
-        Self { path: path.to_owned(), read }
+    pub fn new(path: &Path, root: &str, reload: bool) -> Self {
+        let read = (!reload).then(|| environment_over(sources(path), root));
+        Self { path: path.to_owned(), root: root.to_owned(), read }
     }
 
     /// The page `name`, drawn.
@@ -64,7 +67,7 @@ impl Folder {
         match &self.read {
             Some(environment) => draw(environment, name, context),
             // Reading files holds this thread up for a moment; it is for whoever writes templates.
-            None => draw(&environment_over(sources(&self.path)), name, context),
+            None => draw(&environment_over(sources(&self.path), &self.root), name, context),
         }
     }
 
@@ -92,7 +95,7 @@ pub fn check(folder: &Path) -> Vec<String> {
         Err(error) => return vec![format!("{}: {error}", folder.display())],
     };
     let names: Vec<String> = sources.keys().filter(|name| is_template(name)).cloned().collect();
-    let environment = environment_over(sources);
+    let environment = environment_over(sources, "");
     let mut problems = Vec::new();
     for name in names {
         if let Err(error) = environment.get_template(&name) {
@@ -143,8 +146,8 @@ pub fn context_of(session: &Value, asked: Asked, known: Value) -> Value {
 /// The sources in a folder by name, as in `mail/hello.html`, or why one cannot be read.
 type Sources = BTreeMap<String, Result<String, Unreadable>>;
 
-fn environment_over(sources: Sources) -> Environment<'static> {
-    let mut environment = environment();
+fn environment_over(sources: Sources, root: &str) -> Environment<'static> {
+    let mut environment = environment(root);
     let sources = Arc::new(sources);
     environment.set_loader(move |name| match sources.get(name) {
         Some(Ok(source)) => Ok(Some(source.clone())),

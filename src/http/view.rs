@@ -14,7 +14,7 @@ use super::jinja::Asked;
 use super::session::AuthSession;
 use super::templates::{self, Folder};
 use super::{Site, Unready};
-use crate::config::{Config, Origin};
+use crate::config::{Config, PublicUrl};
 use crate::domain::{User, UserId};
 
 /// What a template sees as `session`: empty when nobody is logged in.
@@ -40,7 +40,7 @@ pub struct Visit {
 }
 
 impl Visit {
-    fn new(parts: &Parts, public_url: Option<&Origin>) -> Self {
+    fn new(parts: &Parts, public_url: Option<&PublicUrl>) -> Self {
         let auth = parts.extensions.get::<AuthSession>();
         let member = auth.and_then(|auth| auth.user.as_ref());
         Self::by(member.map(|member| &member.0.user), parts, public_url)
@@ -48,7 +48,7 @@ impl Visit {
 
     /// The visit of `user`, or of somebody who is not logged in.
     #[must_use]
-    pub fn by(user: Option<&User>, parts: &Parts, public_url: Option<&Origin>) -> Self {
+    pub fn by(user: Option<&User>, parts: &Parts, public_url: Option<&PublicUrl>) -> Self {
         let visitor = user.map(Visitor::from).unwrap_or_default();
         Self { visitor, asked: Asked::of(parts, public_url) }
     }
@@ -90,7 +90,8 @@ impl Views {
     /// # Errors
     /// A folder that is not there, or an embedded template that cannot be parsed.
     pub fn new(config: &Config) -> Result<Self, Unready> {
-        let embedded = templates::embedded()?;
+        let root = config.public_url.as_ref().map_or("", PublicUrl::path);
+        let embedded = templates::embedded(root)?;
         let registration_closed = !config.is_registration_open();
         let Some(path) = &config.templates else {
             return Ok(Self { embedded, registration_closed, own: None });
@@ -98,7 +99,7 @@ impl Views {
         if !path.is_dir() {
             return Err(Unready::Folder { flag: "--templates", path: path.clone() });
         }
-        let own = Folder::new(path, config.reload_templates);
+        let own = Folder::new(path, root, config.reload_templates);
         for problem in own.problems() {
             tracing::error!("a template is wrong: {problem}");
         }

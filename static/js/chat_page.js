@@ -60,7 +60,7 @@ export class ChatPage {
       onConnect: () => this.#connected(),
       onDisconnect: () => this.#disconnected(),
       onDismissed: () => this.#dismissed(),
-      onNotLoggedIn: () => location.assign("/login"),
+      onNotLoggedIn: () => location.assign("login"),
     });
     this.#joined = new JoinedChat(this.#connection);
     this.#panel.addEventListener("keydown", (event) => {
@@ -285,7 +285,7 @@ export class ChatPage {
    */
   #apply({ user_id, messages, chats }, conversation, asked) {
     if (user_id !== this.#userId) {
-      location.assign("/chats");
+      location.assign("chats");
       return;
     }
     this.#list.replace(chats, asked);

@@ -53,7 +53,7 @@ export class PeopleSearch {
    * @returns {Promise<Person[]>}
    */
   async #ask(username, signal) {
-    const response = await fetch("/find", {
+    const response = await fetch("find", {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ username }),
@@ -62,7 +62,7 @@ export class PeopleSearch {
     });
     if (response.type === "opaqueredirect") {
       // Nobody is logged in any more; the page itself leads to the login.
-      location.assign("/find");
+      location.assign("find");
       return [];
     }
     if (!response.ok) {

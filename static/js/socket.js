@@ -47,6 +47,8 @@ export class RequestError extends Error {
 
 export class Connection {
   #socket = io({
+    // Beside the page: the chat may lie below a path of its host.
+    path: new URL("socket.io/", location.href).pathname,
     autoConnect: false,
     reconnectionDelay: 500,
     reconnectionDelayMax: 2500,

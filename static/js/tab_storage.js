@@ -1,12 +1,14 @@
 // What a tab remembers over a reload. Each key is the user's own: another person who logs in here
-// finds nothing of it.
+// finds nothing of it, and neither does another chat on the same host.
 
 export class TabStorage {
   #prefix;
 
   /** @param {number} userId */
   constructor(userId) {
-    this.#prefix = `visavis:${userId}:`;
+    // Chats below other paths of the same host have users of their own, under the same ids.
+    const root = new URL(".", location.href).pathname;
+    this.#prefix = `visavis${root === "/" ? "" : root}:${userId}:`;
   }
 
   /**

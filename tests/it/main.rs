@@ -17,6 +17,7 @@ mod limits;
 mod methods;
 mod migration;
 mod model;
+mod mount;
 mod operator;
 mod import_export;
 mod interrupted;

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use super::support::site::Site;
 
 /// Every route, and what is allowed there beside `OPTIONS`.
-const ROUTES: [(&str, &[&str]); 16] = [
+pub const ROUTES: [(&str, &[&str]); 16] = [
     ("/", &["GET", "HEAD"]),
     ("/register", &["GET", "HEAD", "POST"]),
     ("/login", &["GET", "HEAD", "POST"]),

@@ -171,3 +171,21 @@ fn every_test_that_the_page_about_asvs_names_exists() {
     });
     assert_eq!(missing.chain(untold).collect::<Vec<_>>(), [""; 0]);
 }
+
+/// The chat may lie below a path: templates write `request.script_root`, scripts relative addresses.
+#[test]
+fn no_page_of_ours_leads_to_the_root_of_the_host() {
+    let mut found = Vec::new();
+    for (folder, ending, words) in [
+        ("templates", "html", &["=\"/", "='/", "=/"][..]),
+        ("static", "js", &["(\"/", "('/", "(`/", "href = \"/"][..]),
+        ("static", "css", &["url(/", "url(\"/", "url('/"][..]),
+    ] {
+        for path in files_in(&[folder], ending) {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| words.iter().any(|word| line.contains(word)));
+            found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+        }
+    }
+    assert_eq!(found, [""; 0]);
+}

@@ -9,7 +9,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::escape::text;
-use crate::config::Origin;
+use crate::config::PublicUrl;
 
 /// The original's endpoints, by which `url_for` names pages.
 const ENDPOINTS: [(&str, &str); 7] = [
@@ -37,7 +37,11 @@ const fn except(set: &AsciiSet, plain: &[u8]) -> AsciiSet {
     left
 }
 
-pub fn add_to(environment: &mut Environment<'static>) {
+pub fn add_to(environment: &mut Environment<'static>, root: &str) {
+    let root = root.to_owned();
+    let url_for = move |state: &State, endpoint: &str, arguments: Kwargs| {
+        url_for(state, &root, endpoint, arguments)
+    };
     environment.add_function("url_for", url_for);
     environment.add_function("get_flashed_messages", get_flashed_messages);
     environment.add_global("config", context! { DEBUG => false, TESTING => false });
@@ -56,16 +60,19 @@ pub struct Asked {
     uri: Uri,
     /// Scheme, host and port, as in `https://chat.example`.
     origin: String,
+    /// The path below which the chat lies, as in `/chat`; empty where there is none.
+    root: String,
 }
 
 impl Asked {
-    pub fn of(parts: &request::Parts, public_url: Option<&Origin>) -> Self {
+    pub fn of(parts: &request::Parts, public_url: Option<&PublicUrl>) -> Self {
         let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let origin = match public_url {
-            Some(url) => url.as_str().to_owned(),
+            Some(url) => url.origin().as_str().to_owned(),
             None => format!("http://{}", host.unwrap_or("localhost")),
         };
-        Self { method: parts.method.clone(), uri: parts.uri.clone(), origin }
+        let root = public_url.map_or("", PublicUrl::path).to_owned();
+        Self { method: parts.method.clone(), uri: parts.uri.clone(), origin, root }
     }
 
     fn path(&self) -> String {
@@ -90,7 +97,8 @@ impl Asked {
 
 impl Object for Asked {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let (origin, path, query) = (&self.origin, self.uri.path(), self.query());
+        let (origin, root) = (&self.origin, &self.root);
+        let (path, query) = (self.uri.path(), self.query());
         Some(match key.as_str()? {
             "path" => Value::from(self.path()),
             // Flask's has the question mark also where no query follows.
@@ -103,21 +111,22 @@ impl Object for Asked {
             "form" => context! {},
             "host" => Value::from(origin.split_once("://").map_or("", |(_, host)| host)),
             "scheme" => Value::from(origin.split_once("://").map_or("", |(scheme, _)| scheme)),
-            "host_url" | "url_root" | "root_url" => Value::from(format!("{origin}/")),
-            "base_url" => Value::from(format!("{origin}{path}")),
-            "url" if query.is_empty() => Value::from(format!("{origin}{path}")),
-            "url" => Value::from(format!("{origin}{path}?{query}")),
-            "script_root" | "root_path" => Value::from(""),
+            "host_url" => Value::from(format!("{origin}/")),
+            "url_root" | "root_url" => Value::from(format!("{origin}{root}/")),
+            "base_url" => Value::from(format!("{origin}{root}{path}")),
+            "url" if query.is_empty() => Value::from(format!("{origin}{root}{path}")),
+            "url" => Value::from(format!("{origin}{root}{path}?{query}")),
+            "script_root" | "root_path" => Value::from(root.as_str()),
             "is_secure" => Value::from(origin.starts_with("https:")),
             _ => return None,
         })
     }
 }
 
-/// The address of an endpoint; arguments that it does not take become the query.
+/// The address of an endpoint below `root`; arguments that it does not take become the query.
 #[expect(clippy::needless_pass_by_value, reason = "the template engine passes it so")]
-fn url_for(state: &State, endpoint: &str, arguments: Kwargs) -> Result<String, Error> {
-    let mut url = address(endpoint, &arguments)?;
+fn url_for(state: &State, root: &str, endpoint: &str, arguments: Kwargs) -> Result<String, Error> {
+    let mut url = root.to_owned() + &address(endpoint, &arguments)?;
     let mut query = Vec::new();
     for name in arguments.args() {
         let value: Value = arguments.peek(name)?;

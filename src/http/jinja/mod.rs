@@ -16,8 +16,8 @@ pub use self::flask::Asked;
 const FUEL: u64 = 2_000_000;
 const BYTES_A_STEP: usize = 64;
 
-/// An environment without templates.
-pub fn environment() -> Environment<'static> {
+/// An environment without templates, whose `url_for` gives addresses below the path `root`.
+pub fn environment(root: &str) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     minijinja_contrib::add_to_environment(&mut environment);
@@ -25,7 +25,7 @@ pub fn environment() -> Environment<'static> {
     environment.set_formatter(escape::write);
     environment.set_unknown_method_callback(methods::call);
     filters::add_to(&mut environment);
-    flask::add_to(&mut environment);
+    flask::add_to(&mut environment, root);
     environment
 }
 
