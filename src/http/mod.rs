@@ -22,6 +22,7 @@ mod view;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -74,6 +75,8 @@ pub struct Site {
     /// The address that browsers use, where it is not the one that they ask this server for.
     pub public_url: Option<PublicUrl>,
     pub proxies: Arc<Proxies>,
+    /// Whether the log has told that a proxy changes the `Host`.
+    has_told_of_host: Arc<AtomicBool>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
@@ -94,6 +97,7 @@ impl Site {
             views: Arc::new(Views::new(config)?),
             live,
             public_url: config.public_url.clone(),
+            has_told_of_host: Arc::default(),
             proxies: Arc::new(Proxies::new(config.trusted_proxy.clone())),
             static_files,
             registration: config.registration,

@@ -2,6 +2,7 @@
 //! are decided by [`sender`], so that a page whose forms are taken can open its sockets as well.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -50,16 +51,33 @@ pub fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// Refuses `what`, a noun for the log, unless our own page sent it.
 fn is_refused(what: &str, site: &Site, address: IpAddr, headers: &HeaderMap) -> bool {
-    let sender = sender(headers, site.public_url.as_ref().map(PublicUrl::origin));
+    let public_url = site.public_url.as_ref().map(PublicUrl::origin);
+    let sender = sender(headers, public_url);
     if sender == Sender::Own {
+        if by_origin(headers, public_url) == Sender::Unclear {
+            tell_of_changed_host(site, headers);
+        }
         return false;
     }
     if site.services.limits.is_news("pages of other sites", address) {
         let page = headers.get(header::ORIGIN).map_or("another site".to_owned(), shortened);
-        let cure = cure(&sender, headers);
+        let cure = if sender == Sender::Unclear {
+            format!(". If the page is this chat's own: {}", cure(headers))
+        } else {
+            String::new()
+        };
         tracing::info!(%address, "refused {what} to a page of {page}, from {address}{cure}");
     }
     true
+}
+
+/// Once: browsers of today say whose page it is, so that nobody may notice but those with an older
+/// one.
+fn tell_of_changed_host(site: &Site, headers: &HeaderMap) {
+    if !site.has_told_of_host.swap(true, Ordering::Relaxed) {
+        let cure = cure(headers);
+        tracing::warn!("browsers before 2023 would be refused a socket and forms: {cure}");
+    }
 }
 
 /// Whose page made the browser send a request.
@@ -79,10 +97,14 @@ enum Sender {
 fn sender(headers: &HeaderMap, public_url: Option<&Origin>) -> Sender {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     match text("sec-fetch-site") {
-        Some("same-origin" | "none") => return Sender::Own,
-        Some(_) => return Sender::Another,
-        None => {}
+        Some("same-origin" | "none") => Sender::Own,
+        Some(_) => Sender::Another,
+        None => by_origin(headers, public_url),
     }
+}
+
+fn by_origin(headers: &HeaderMap, public_url: Option<&Origin>) -> Sender {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     let Some(origin) = text("origin") else {
         return Sender::Own;
     };
@@ -127,18 +149,14 @@ impl Authority {
     }
 }
 
-/// What an operator can do if the page that was refused is the chat's own.
-fn cure(sender: &Sender, headers: &HeaderMap) -> String {
-    let (Sender::Unclear, Some(origin)) = (sender, headers.get(header::ORIGIN)) else {
-        return String::new();
-    };
-    let host = headers.get(header::HOST).map_or("missing".to_owned(), shortened);
-    let url = shortened(origin);
-    let url = url.trim_matches('"');
+/// What is wrong with the `Host` of a request of our own page, and what an operator can do about it.
+fn cure(headers: &HeaderMap) -> String {
+    let value = |name| headers.get(name).map_or("missing".to_owned(), shortened);
+    let (host, page) = (value(header::HOST), value(header::ORIGIN));
+    let url = page.trim_matches('"');
     format!(
-        "; the Host that came with it is {host}. If the page is this chat's own, start with \
-         --public-url {url}, or have the proxy pass the Host on (nginx: proxy_set_header Host \
-         $http_host)"
+        "the Host of a page of {page} arrives as {host}; start with --public-url {url}, or have the \
+         proxy pass the Host on (nginx: proxy_set_header Host $http_host)"
     )
 }
 
@@ -238,12 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn the_log_names_a_cure_only_where_the_page_may_be_our_own() {
+    fn the_cure_names_what_came_and_both_ways_out() {
         let page = named(&[("host", "inner:5000"), ("origin", "https://chat.example")]);
-        let line = cure(&sender(&page, None), &page);
+        let line = cure(&page);
         assert!(line.contains("--public-url https://chat.example,"), "{line}");
         assert!(line.contains("\"inner:5000\"") && line.contains("Host $http_host"), "{line}");
-        let another = named(&[("host", "h"), ("origin", "null")]);
-        assert_eq!(cure(&sender(&another, None), &another), "");
     }
 }

@@ -181,7 +181,7 @@ async fn the_command_prints_a_link_and_how_long_it_is_good() {
     let run = |arguments: &[&str]| {
         let mut command = Command::new(PROGRAM);
         command.arg("--database").arg(&path).arg("invite").args(arguments);
-        let output = command.args(["--public-url", "https://chat.example"]).output().unwrap();
+        let output = command.args(["--public-url", "https://example.org/chat"]).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     };
@@ -189,7 +189,7 @@ async fn the_command_prints_a_link_and_how_long_it_is_good() {
     assert_eq!(code, 0, "{log}");
     let (sentence, link) = printed.trim_end().split_once('\n').unwrap();
     assert!(sentence.contains("One person registers with this link, once, until 20"), "{printed}");
-    let secret = link.strip_prefix("https://chat.example/register?invite=").unwrap();
+    let secret = link.strip_prefix("https://example.org/chat/register?invite=").unwrap();
     assert!(secret.len() >= 32 && !log.contains(secret), "{printed}{log}");
     assert!(!log.contains("--registration invite"), "{log}");
     assert!(run(&[]).2.contains("it works where the server runs with --registration invite"));

@@ -120,3 +120,20 @@ async fn where_nothing_tells_whose_page_it_is_the_log_says_what_to_do_once() {
         assert!(lines[0].contains(told), "{told}: {}", lines[0]);
     }
 }
+
+#[tokio::test]
+async fn a_host_that_a_proxy_changes_is_told_once_although_browsers_of_today_are_let_in() {
+    let own = [
+        ("host", "inner"),
+        ("origin", "https://changed.example"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    for (flags, lines) in [(&["--public-url", "https://changed.example"][..], 0), (&[][..], 1)] {
+        let site = Site::with_flags(flags).await;
+        for _ in 0..2 {
+            assert_eq!(statuses(&site, &own).await, TAKEN);
+        }
+        let told = lines_with("--public-url https://changed.example");
+        assert_eq!(told.len(), lines, "{flags:?}: {told:?}");
+    }
+}
