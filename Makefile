@@ -12,15 +12,17 @@
 CHROMIUM ?= /usr/bin/chromium
 VALGRIND ?= /usr/bin/valgrind
 export CHROMIUM
+proxies := /usr/sbin/nginx /usr/sbin/haproxy /usr/bin/caddy
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-chaos test-browser chaos fuzz clean \
+.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-chaos \
+  test-browser test-proxies chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-python test-chaos test-browser
+test: test-rust test-protocol test-python test-chaos test-browser test-proxies
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -49,6 +51,10 @@ chaos: target/debug/visavis
 
 test-browser: target/debug/visavis $(CHROMIUM)
 	node --test --test-concurrency=1 tests/browser/*.test.mjs
+
+# They mostly wait for heartbeats, which come every 25 seconds.
+test-proxies: target/debug/visavis $(CHROMIUM) $(proxies)
+	node --test --test-concurrency=4 tests/proxies/*.test.mjs
 
 check: $(node_modules_ready)
 	cargo fmt --all --check
@@ -92,6 +98,17 @@ as_root := $(if $(filter 0,$(shell id -u)),,sudo)
 /usr/bin/chromium:
 	$(as_root) apt-get update
 	$(as_root) apt-get install --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji
+
+# Debian starts what it installs, unless this file says no. The tests need the programs only.
+no_services := /usr/sbin/policy-rc.d
+$(proxies):
+	$(as_root) apt-get update
+	set -e; if [ ! -e $(no_services) ]; then \
+	  trap '$(as_root) rm -f $(no_services)' EXIT; \
+	  printf '#!/bin/sh\nexit 101\n' | $(as_root) tee $(no_services) >/dev/null; \
+	  $(as_root) chmod 755 $(no_services); \
+	fi; \
+	$(as_root) apt-get install --yes --no-install-recommends $(notdir $@)
 
 bench: bench-programs bench/peers/node/node_modules/.built bench/peers/flask/.venv/.installed
 	target/release/visavis-bench measure --mode $(or $(MODE),quick)

@@ -85,6 +85,7 @@ export class Client {
   #checks = new Set();
   /** Why the socket was closed. @type {string | undefined} */
   #closed;
+  #hasFailedToUpgrade = false;
   /**
    * Everything that came from the server, in the order in which it came.
    * @type {{ kind: "event" | "ack", event: string, args: any[] }[]}
@@ -98,6 +99,10 @@ export class Client {
     const hear = (event, ...args) => this.#note({ kind: "event", event, args });
     if (wire.onAny) wire.onAny(hear);
     else for (const event of EVENTS) wire.on(event, (...args) => hear(event, ...args));
+    wire.io.engine.on("upgradeError", () => {
+      this.#hasFailedToUpgrade = true;
+      this.#check();
+    });
     wire.on("disconnect", (/** @type {string} */ reason) => {
       this.#closed = reason;
       this.#check();
@@ -110,8 +115,13 @@ export class Client {
    */
   static async connect(server, cookie, options = {}) {
     const { version = "4.8", transport = "websocket", origin, from, url = server.url, protocol = 2 } = options;
-    const wire = CONNECT[version](url, {
+    const { origin: host, pathname } = new URL(url);
+    const wire = CONNECT[version](host, {
+      // A server may lie below a path of its host.
+      path: `${pathname.replace(/\/$/, "")}/socket.io/`,
       forceNew: true,
+      // As Node's own setting says, which these clients do not read.
+      rejectUnauthorized: process.env.NODE_TLS_REJECT_UNAUTHORIZED !== "0",
       reconnection: false,
       ...(transport.startsWith("upgrad") ? {} : { transports: [transport] }),
       ...(protocol === 2 ? { auth: { protocol } } : {}),
@@ -147,6 +157,16 @@ export class Client {
   upgraded() {
     this.#wire.io.engine.on("upgrade", () => this.#check());
     return this.until(() => this.transport === "websocket", () => "the upgrade to a WebSocket");
+  }
+
+  /** Resolves when the WebSocket that polling should give way to has failed. */
+  upgradeFailed() {
+    return this.until(() => this.#hasFailedToUpgrade, () => "the failure of the upgrade");
+  }
+
+  /** Resolves at the next heartbeat of the server: there is one every 25 seconds, so this is not bounded. */
+  heartbeat() {
+    return new Promise((resolve) => this.#wire.io.engine.on("ping", () => resolve(undefined)));
   }
 
   /** Every event so far, as pairs of its name and its payload. */

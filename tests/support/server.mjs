@@ -159,7 +159,7 @@ export function post(server, path, fields, cookie) {
   return fetch(server.url + path, {
     method: "POST",
     redirect: "manual",
-    headers: { ...(cookie ? { cookie } : {}), origin: server.url },
+    headers: { ...(cookie ? { cookie } : {}), origin: new URL(server.url).origin },
     body: new URLSearchParams(fields),
   });
 }
@@ -189,7 +189,7 @@ export async function logIn(server, username, password = `password of ${username
 export async function idOf(server, cookie, username) {
   const response = await fetch(`${server.url}/find`, {
     method: "POST",
-    headers: { cookie, origin: server.url, "content-type": "application/json" },
+    headers: { cookie, origin: new URL(server.url).origin, "content-type": "application/json" },
     body: JSON.stringify({ username }),
   });
   const users = /** @type {{ id: number, username: string }[]} */ (await response.json());

@@ -1,0 +1,3 @@
+import { keepsPromises } from "./promises.mjs";
+
+keepsPromises("caddy");
