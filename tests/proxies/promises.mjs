@@ -173,6 +173,33 @@ export function keepsPromises(proxy) {
     }
   }
 
+  test(`${proxy} that is told as little as it takes: long answers arrive whole over polling`, bounded, async () => {
+    const { ann, ben } = await partners(frontOf("bare").asServer);
+    const [from, to] = [await ann.connect({ transport: "polling" }), await ben.connect({ transport: "polling" })];
+    // Three bytes a character: far more than a proxy holds in memory.
+    const long = Array.from({ length: 20 }, (_, number) => `${number} ${"\u20ac".repeat(9_000)}`);
+    for (const { failure } of await from.sendAll(ben, long)) assert.equal(failure, undefined);
+    const { messages } = await to.join(ann);
+    assert.deepEqual(messages.map(({ message }) => message).reverse(), long);
+    from.close();
+    to.close();
+  });
+
+  test(`${proxy} as documented, and no public URL: the Host that is passed on is enough`, bounded, async () => {
+    const front = await startFront(proxy, "host", { args: [] });
+    try {
+      for (const [origin, taken] of /** @type {[string, boolean][]} */ ([[front.url, true], ["https://127.0.0.1:1", false]])) {
+        const headers = { origin, "content-type": "application/x-www-form-urlencoded" };
+        const form = await ask(`${front.url}/login`, { method: "POST", headers }, "username=nobody&password=-");
+        assert.equal(form.status, taken ? 401 : 403, origin);
+        const socket = await ask(`${front.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } });
+        assert.equal(socket.status, taken ? 200 : 403, origin);
+      }
+    } finally {
+      await front.remove();
+    }
+  });
+
   test(`${proxy}: idle sockets outlive a heartbeat and then deliver`, bounded, async () => {
     await Promise.all(idle);
   });
