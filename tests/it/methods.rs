@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use visavis::http::limited_routes;
+
 use super::support::site::Site;
 
 /// Every route, and what is allowed there beside `OPTIONS`.
-pub const ROUTES: [(&str, &[&str]); 16] = [
+const ROUTES: [(&str, &[&str]); 16] = [
     ("/", &["GET", "HEAD"]),
     ("/register", &["GET", "HEAD", "POST"]),
     ("/login", &["GET", "HEAD", "POST"]),
@@ -90,4 +92,14 @@ async fn head_is_answered_as_get_is_without_the_body() {
     let (status, _, body) =
         asked(&site, "HEAD /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h");
     assert_eq!((status, body.as_str()), (400, ""), "a HEAD request begins no socket");
+}
+
+#[test]
+fn every_page_of_the_table_of_routes_is_tried_here() {
+    for (method, path, _) in limited_routes() {
+        let path = path.replace("{secret}", "0123");
+        let found = ROUTES.iter().find(|(tried, _)| *tried == path);
+        let allowed = found.map(|(_, allowed)| *allowed).unwrap_or_default();
+        assert!(allowed.contains(&method.as_str()), "{method} {path}");
+    }
 }

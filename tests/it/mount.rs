@@ -3,8 +3,8 @@
 
 use clap::Parser;
 use visavis::config::Config;
+use visavis::http::limited_routes;
 
-use super::methods::ROUTES;
 use super::support::log::lines_with;
 use super::support::site::{Browser, Site, led_to};
 
@@ -170,8 +170,9 @@ fn no_path_begins_as_a_page_does() {
     let parsed = |path: &str| {
         Config::try_parse_from(["visavis", "--public-url", &format!("https://h.example{path}")])
     };
-    let names = ROUTES.iter().filter_map(|(path, _)| path.split(['/', '?']).nth(1));
-    for name in names.filter(|name| !name.is_empty()) {
+    let routes = limited_routes();
+    let names = routes.iter().filter_map(|(_, path, _)| path.split('/').nth(1));
+    for name in names.filter(|name| !name.is_empty()).chain(["static", "socket.io"]) {
         for path in [format!("/{name}"), format!("/{name}/chat")] {
             let error = parsed(&path).unwrap_err().to_string();
             assert!(error.contains("begins as a page of the chat does"), "{path}: {error}");
