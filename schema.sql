@@ -3,11 +3,20 @@
 
 CREATE TABLE users (
     id INTEGER PRIMARY KEY,
-    username TEXT NOT NULL COLLATE NOCASE UNIQUE, -- its index serves login and the search by prefix
+    username TEXT NOT NULL COLLATE NOCASE UNIQUE, -- one user a name, as the original counts them
     hash TEXT NOT NULL, -- bcrypt's, or Werkzeug's until that user's next login
     -- ours
-    disabled_at INTEGER -- seconds since 1970; while it is set the user cannot log in
+    disabled_at INTEGER, -- seconds since 1970; while it is set the user cannot log in
+    -- What names are compared by; src/domain/name.rs computes both. NULL only until the file is opened.
+    folded TEXT, -- equal for names that differ in case, normal form or width only
+    skeleton TEXT -- equal for names that look alike
 ) STRICT;
+
+-- Serves login, the search by prefix and the check that a new name is not taken.
+CREATE INDEX users_by_folded_name ON users (folded);
+
+-- Serves the check that a new name does not look like another.
+CREATE INDEX users_by_skeleton ON users (skeleton);
 
 -- One row for each side: (user_id, chat_partner_id) is what user_id sees in the list.
 CREATE TABLE chats (
@@ -87,4 +96,4 @@ CREATE TABLE blocks (
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA application_id = 1986622326; -- "visv" in ASCII: how the program knows its own
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

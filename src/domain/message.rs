@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use super::{Error, UserId};
+use super::{Error, UserId, shows};
 
 /// The id of a message. Ids grow in the order in which messages were stored: they are the order.
 #[derive(
@@ -44,9 +44,9 @@ impl Body {
     /// Takes `text` as it is when it says something and has at most `chars_max` characters.
     ///
     /// # Errors
-    /// `Invalid` for a blank text (white space only), one with a NUL, or one that is too long.
+    /// `Invalid` for a text of which nothing shows, one with a NUL, or one that is too long.
     pub fn parse(text: String, chars_max: usize) -> Result<Self, Error> {
-        if text.trim().is_empty() {
+        if !shows(&text) {
             return Err(Error::Invalid("the message is empty".into()));
         }
         if text.contains('\0') {
@@ -144,7 +144,10 @@ mod tests {
     fn a_body_is_kept_as_it_is_and_must_say_something() {
         let body = Body::parse(" two\nlines ".into(), 11).unwrap();
         assert_eq!(body.into_string(), " two\nlines ");
-        assert!(Body::parse(" \n\t\u{2003}".into(), 100).is_err());
+        for nothing in [" \n\t\u{2003}", "\u{3164}", "\u{200b}\u{301}"] {
+            let error = Body::parse(nothing.into(), 100).unwrap_err().to_string();
+            assert_eq!(error, "the message is empty");
+        }
         assert!(Body::parse("a\0b".into(), 100).is_err());
     }
 

@@ -16,7 +16,7 @@ use super::form::Form;
 use super::session::{self, AuthSession, Member, SignedIn};
 use super::view::Visit;
 use super::{Site, redirect};
-use crate::domain::{Error, SessionKey};
+use crate::domain::{Error, SessionKey, TypedName, TypedPassword};
 use crate::service::PasswordChange;
 
 /// Scripts may be off, so the time is told in UTC.
@@ -82,13 +82,16 @@ pub async fn change_password(
     };
     // Whoever sits at somebody else's screen guesses no faster here than at the login.
     let limits = &site.services.limits;
-    tokio::time::sleep(limits.slowed(&user.username, address)).await;
+    let name = TypedName::new(&user.username);
+    tokio::time::sleep(limits.slowed(name.folded(), address)).await;
     let PasswordForm { current: old, password, confirmation } = typed;
-    let change = PasswordChange { current: old, password, confirmation, from: address };
+    let current_password = TypedPassword::new(old);
+    let change =
+        PasswordChange { current: current_password, password, confirmation, from: address };
     let changed = site.services.accounts.change_password(user.id, current, change).await;
     let id = user.id;
     if let Err(Error::Unauthenticated(_)) = &changed {
-        limits.failed(&user.username);
+        limits.failed(name.folded());
         tracing::info!(user.id = %id, %address, "user {id} typed a wrong current password, from {address}");
     }
     let account = changed?;

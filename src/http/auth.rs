@@ -17,7 +17,7 @@ use super::session::{self, AuthSession};
 use super::view::Visit;
 use super::{Site, redirect};
 use crate::config;
-use crate::domain::Error;
+use crate::domain::{Error, TypedName, TypedPassword};
 use crate::service::{Login, Registration};
 
 #[derive(Deserialize, Default)]
@@ -108,11 +108,12 @@ pub async fn log_in(
     end_session(&site, &mut auth, address).await?;
     let limits = &site.services.limits;
     let LoginForm { username, password } = typed;
-    tokio::time::sleep(limits.slowed(&username, address)).await;
+    let (username, password) = (TypedName::new(&username), TypedPassword::new(password));
+    tokio::time::sleep(limits.slowed(username.folded(), address)).await;
     let name = username.clone();
     let member = auth.authenticate(Login { username, password, from: address }).await;
     if let Err(axum_login::Error::Backend(Error::Unauthenticated(_))) = &member {
-        limits.failed(&name);
+        limits.failed(name.folded());
     }
     let member = member?;
     if let Some(member) = member {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::passwords::{Passwords, Verdict};
 use crate::clock::Clock;
-use crate::domain::{Error, NewPassword, SessionKey, User, UserId, Username};
+use crate::domain::{
+    Error, NamePrefix, NewPassword, SessionKey, TypedName, TypedPassword, User, UserId, Username,
+};
 use crate::store::{Account, Store, StoreError};
 
 /// How many people one search shows at most.
@@ -24,14 +26,14 @@ pub struct Registration {
 
 /// What somebody typed to log in.
 pub struct Login {
-    pub username: String,
-    pub password: String,
+    pub username: TypedName,
+    pub password: TypedPassword,
     pub from: IpAddr,
 }
 
 /// What somebody typed to change their password.
 pub struct PasswordChange {
-    pub current: String,
+    pub current: TypedPassword,
     pub password: String,
     pub confirmation: String,
     pub from: IpAddr,
@@ -68,7 +70,7 @@ impl Accounts {
         let username = Username::parse(&typed.username)?;
         let password = NewPassword::parse(&typed.password)?;
         // Spares the quarter of a second of a hash that would be thrown away; the store decides.
-        if self.store.account_named(username.as_str()).await?.is_some() {
+        if self.store.is_taken(&username).await? {
             return Err(TAKEN);
         }
         let hash = self.passwords.asked_from(typed.from).hash(password).await?;
@@ -80,13 +82,13 @@ impl Accounts {
     /// # Errors
     /// `Invalid` when one of the two is missing, `Unauthenticated` when they do not fit.
     pub async fn log_in(&self, typed: Login) -> Result<Account, Error> {
-        if typed.username.is_empty() {
+        if typed.username.as_typed().is_empty() {
             return Err(Error::Invalid("must provide username".into()));
         }
         if typed.password.is_empty() {
             return Err(Error::Invalid("must provide password".into()));
         }
-        let account = self.account_typed(&typed.username).await?;
+        let account = self.store.account_named(&typed.username).await?;
         // Whoever is shut out has no password that fits, and learns it no sooner than others.
         let hash = account.as_ref().filter(|account| !account.disabled);
         let hash = hash.map(|account| account.hash.clone());
@@ -152,18 +154,7 @@ impl Accounts {
     /// People whose name starts with `prefix`, in the order of names; those among whom and `finder`
     /// one has blocked the other are left out.
     pub async fn find(&self, finder: UserId, prefix: &str) -> Result<Vec<User>, Error> {
-        Ok(self.store.users_starting_with(finder, prefix, FOUND_MAX).await?)
-    }
-
-    /// New names are trimmed, so a blank typed around one is forgiven; an old name that has blanks
-    /// around it is found first.
-    async fn account_typed(&self, username: &str) -> Result<Option<Account>, StoreError> {
-        let account = self.store.account_named(username).await?;
-        let trimmed = username.trim();
-        if account.is_some() || trimmed == username {
-            return Ok(account);
-        }
-        self.store.account_named(trimmed).await
+        Ok(self.store.users_starting_with(finder, &NamePrefix::new(prefix), FOUND_MAX).await?)
     }
 
     async fn rehash(&self, mut account: Account, hash: String) -> Result<Account, Error> {

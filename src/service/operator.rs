@@ -7,7 +7,7 @@ use time::Duration;
 
 use super::links::{self, Link};
 use crate::clock::Clock;
-use crate::domain::{Error, UserId, Username};
+use crate::domain::{Error, TypedName, UserId, Username};
 use crate::store::{Account, Listed, Store, StoreError};
 
 /// How long a link for a password is good.
@@ -119,6 +119,6 @@ impl Operator {
 
     async fn account(&self, name: &str) -> Result<Account, Error> {
         let nobody = || Error::Invalid(format!("there is no user called {name:?}"));
-        self.store.account_named(name).await?.ok_or_else(nobody)
+        self.store.account_named(&TypedName::new(name)).await?.ok_or_else(nobody)
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::limits::Key;
 use super::turns::Turns;
 use super::werkzeug;
-use crate::domain::{Error, NewPassword};
+use crate::domain::{Error, NewPassword, TypedPassword};
 
 /// How many hashes may wait for one address: some eight seconds of work on two cores.
 const WAITING_MAX: usize = 64;
@@ -66,14 +66,15 @@ impl Passwords {
 
     /// Whether `password` belongs to `hash`. `None` (there is no such user) costs the same work as a
     /// wrong password.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<Verdict, Error> {
+    pub async fn verify(
+        &self,
+        password: TypedPassword,
+        hash: Option<String>,
+    ) -> Result<Verdict, Error> {
         let (cost, schemes) = (self.cost, Arc::clone(&self.schemes));
-        self.on_a_core(move || {
-            if fits(&password, hash.as_deref(), &schemes, check) {
-                rehashed(&password, hash.as_deref(), cost)
-            } else {
-                Verdict::Wrong
-            }
+        self.on_a_core(move || match fits_in_a_form(&password, hash.as_deref(), &schemes, check) {
+            Some(form) => rehashed(&password, form, hash.as_deref(), cost),
+            None => Verdict::Wrong,
         })
         .await
     }
@@ -132,6 +133,28 @@ fn schemes(cost: u32, in_use: &[String]) -> Vec<Scheme> {
     schemes
 }
 
+/// The form of a password that `hash` is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Opaque,
+    AsTyped,
+}
+
+/// In which form `password` fits `hash`. How much work a failure costs depends on the password alone:
+/// twice as much where it has two forms.
+fn fits_in_a_form(
+    password: &TypedPassword,
+    hash: Option<&str>,
+    schemes: &[Scheme],
+    mut check: impl FnMut(&str, &str) -> bool,
+) -> Option<Form> {
+    if fits(password.opaque(), hash, schemes, &mut check) {
+        return Some(Form::Opaque);
+    }
+    let typed = password.as_typed()?;
+    fits(typed, hash, schemes, &mut check).then_some(Form::AsTyped)
+}
+
 /// Whether `password` fits `hash`. When it does not, every scheme has been checked once.
 fn fits(
     password: &str,
@@ -164,12 +187,14 @@ fn check(password: &str, hash: &str) -> bool {
     }
 }
 
-/// The verdict on a password that is right: a hash that is weaker than a new one is replaced.
-fn rehashed(password: &str, hash: Option<&str>, cost: u32) -> Verdict {
+/// The verdict on a password that is right: a hash that is weaker than a new one, or of another form
+/// of the password, is replaced.
+fn rehashed(password: &TypedPassword, form: Form, hash: Option<&str>, cost: u32) -> Verdict {
     let own = hash.and_then(Scheme::of);
     let strong = matches!(own, Some(Scheme::Bcrypt { cost: of_own }) if of_own >= cost);
+    let password = password.opaque();
     // A password that bcrypt cannot hold keeps its old hash.
-    if strong || password.len() > NewPassword::BYTES_MAX {
+    if (strong && form == Form::Opaque) || password.len() > NewPassword::BYTES_MAX {
         return Verdict::Right;
     }
     bcrypt::hash(password, cost).map_or(Verdict::Right, Verdict::RightRehashed)
@@ -240,16 +265,57 @@ mod tests {
 
     #[test]
     fn a_right_password_makes_a_weaker_hash_what_a_new_one_would_be() {
+        let password = TypedPassword::new("right password".into());
         let hash = bcrypt::hash("right password", 5).unwrap();
         for strong in [4, 5] {
-            assert_eq!(rehashed("right password", Some(&hash), strong), Verdict::Right);
+            let verdict = rehashed(&password, Form::Opaque, Some(&hash), strong);
+            assert_eq!(verdict, Verdict::Right);
         }
         for weak in [&*hash, SCRYPT] {
-            let Verdict::RightRehashed(new) = rehashed("right password", Some(weak), 6) else {
+            let verdict = rehashed(&password, Form::Opaque, Some(weak), 6);
+            let Verdict::RightRehashed(new) = verdict else {
                 panic!("{weak} stayed");
             };
             assert!(new.starts_with("$2b$06$"), "{new}");
             assert!(check("right password", &new));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_of_an_old_hash_fits_as_it_came_and_is_hashed_anew() {
+        let (composed, as_typed) = ("Zo\u{eb} is here", "Zoe\u{308} is here");
+        let passwords = Passwords::new(4, &[]);
+        let old = bcrypt::hash(as_typed, 4).unwrap();
+        let typed = |text: &str| TypedPassword::new(text.to_owned());
+        let verdict = passwords.verify(typed(as_typed), Some(old.clone())).await.unwrap();
+        let Verdict::RightRehashed(new) = verdict else { panic!("{verdict:?}") };
+        // From now on every keyboard will do.
+        for text in [composed, as_typed] {
+            let verdict = passwords.verify(typed(text), Some(new.clone())).await.unwrap();
+            assert_eq!(verdict, Verdict::Right, "{text}");
+        }
+        assert_eq!(passwords.verify(typed(composed), Some(old)).await.unwrap(), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_failure_in_two_forms_costs_the_same_for_any_kind_of_account() {
+        let known = schemes(4, &prefixes());
+        let work = |hash: Option<&str>| {
+            let mut work = Vec::new();
+            let password = TypedPassword::new("wrong Zoe\u{308}".into());
+            let form = fits_in_a_form(&password, hash, &known, |password, hash| {
+                work.push((password.to_owned(), format!("{:?}", Scheme::of(hash).unwrap())));
+                check(password, hash)
+            });
+            assert_eq!(form, None, "{hash:?}");
+            work.sort();
+            work
+        };
+        let bcrypt = bcrypt::hash("another", 4).unwrap();
+        let of_nobody = work(None);
+        assert_eq!(of_nobody.len(), 2 * known.len());
+        for hash in [SCRYPT, SHA1, "!", &bcrypt] {
+            assert_eq!(work(Some(hash)), of_nobody, "{hash}");
         }
     }
 

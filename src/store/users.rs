@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Reply;
-use crate::domain::{SessionKey, User, UserId, Username};
+use crate::domain::{NamePrefix, SessionKey, TypedName, User, UserId, Username};
 
 /// A user together with the hash of the password, bcrypt's or one that Werkzeug made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +27,29 @@ pub struct Listed {
 
 pub trait UserStore: Send + Sync {
     /// Keeps a new user and gives the id.
-    /// Errors: `Conflict` when the name is taken (ASCII letters count alike in either case).
+    /// Errors: `Conflict` when [`UserStore::is_taken`] says so at that moment.
     fn add_user(&self, username: &Username, hash: &str) -> Reply<UserId>;
 
     /// The account of that id.
     fn account(&self, id: UserId) -> Reply<Option<Account>>;
 
-    /// The account of that name (ASCII letters count alike in either case).
-    fn account_named(&self, username: &str) -> Reply<Option<Account>>;
+    /// Whether a user has that name already, also one of the same folded form or one that looks
+    /// alike.
+    fn is_taken(&self, username: &Username) -> Reply<bool>;
 
-    /// Users whose name starts with `prefix`, every character taken literally and ASCII letters
-    /// alike in either case, in the order of names; at most `limit`. Without those whom `finder` has
-    /// blocked, or who have blocked `finder`.
-    fn users_starting_with(&self, finder: UserId, prefix: &str, limit: u32) -> Reply<Vec<User>>;
+    /// The account that is meant by that name: of those with the same folded form the one that
+    /// [`TypedName::choose`] chooses.
+    fn account_named(&self, name: &TypedName) -> Reply<Option<Account>>;
+
+    /// Users whose folded name starts with `prefix`, every character taken literally, in the order
+    /// of folded names; at most `limit`. Without those whom `finder` has blocked, or who have blocked
+    /// `finder`.
+    fn users_starting_with(
+        &self,
+        finder: UserId,
+        prefix: &NamePrefix,
+        limit: u32,
+    ) -> Reply<Vec<User>>;
 
     /// The users with ids greater than `after`, in the order of ids, with the sessions that have not
     /// expired by `now`; at most `limit`.

@@ -2,7 +2,7 @@
 
 use time::Duration;
 use visavis::clock::Clock;
-use visavis::domain::{SessionKey, User, UserId};
+use visavis::domain::{SessionKey, TypedName, User, UserId};
 use visavis::service::{Live, upkeep};
 
 use super::support::site::{Browser, Site, led_to};
@@ -231,7 +231,7 @@ async fn what_a_browser_calls_itself_is_shown_as_text_and_cut_short() {
     assert!(!page.contains("<script>alert"), "{page}");
     let long = site.another(&"x".repeat(5000), "ann").await;
     assert!(long.get("/account").await.text().await.unwrap().contains("an unknown device"));
-    let ann = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let ann = site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().user.id;
     let sessions = site.store.sessions_of(ann, super::support::NOW, 10).await.unwrap();
     let longest =
         sessions.iter().filter_map(|session| session.user_agent.as_ref()).map(String::len);
@@ -272,7 +272,7 @@ async fn a_session_whose_sockets_are_open_is_used_though_no_page_is_loaded() {
     let site = Site::start().await;
     site.user("ann").await.get("/logout").await;
     let open = site.another(FIREFOX, "ann").await;
-    let ann = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let ann = site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().user.id;
     let [session] = &site.store.sessions_of(ann, site.clock.now(), 10).await.unwrap()[..] else {
         panic!("there is more than one session");
     };
@@ -294,7 +294,7 @@ async fn a_login_with_the_old_password_does_not_outlive_its_change() {
     // Long enough hashes that logins are under way while the password is changed.
     let site = Site::with_flags(&["--limit-logins", "1000/m"]).await;
     let ann = site.user("ann").await;
-    let id = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let id = site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().user.id;
     let mut old = OLD.to_owned();
     for round in 0..10 {
         let new = format!("her password number {round}");
@@ -323,7 +323,7 @@ async fn who_reads_the_database_cannot_make_a_cookie_of_it() {
     let cookie = login.headers()["set-cookie"].to_str().unwrap();
     let value = cookie.split_once('=').unwrap().1.split(';').next().unwrap();
     assert!(value.len() >= 20, "{value}");
-    let ann = site.store.account_named("ann").await.unwrap().unwrap().user.id;
+    let ann = site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().user.id;
     for session in site.store.sessions_of(ann, super::support::NOW, 10).await.unwrap() {
         assert!(!format!("{session:?}").contains(value), "{session:?}");
         let reused = session.key.to_hex();

@@ -29,6 +29,7 @@ async fn a_new_user_registers_and_logs_in() {
 async fn what_cannot_be_registered_is_told_why() {
     let site = Site::start().await;
     site.user("taken").await;
+    site.user("cocoa").await;
     let long = "x".repeat(73);
     for (typed, status, sentence) in [
         (["", "", ""], 400, "Please provide a username"),
@@ -41,11 +42,17 @@ async fn what_cannot_be_registered_is_told_why() {
         (
             ["a\nb", "a password", "a password"],
             400,
-            "username contains a character that cannot be printed",
+            "username contains a character that names cannot have (U+000A); leave it out",
         ),
+        (["taken\u{200b}", "a password", "a password"], 400, "(U+200B)"),
+        (["t\u{430}ken", "a password", "a password"], 400, "letters of several scripts"),
+        (["", "a password", "a password"], 400, "Please provide a username"),
         (["ann", "password1", "password1"], 400, "password is one of the commonest there are"),
         (["ann", "QWERTYUIOP", "QWERTYUIOP"], 400, "password is one of the commonest there are"),
         (["TAKEN", "a password", "a password"], 409, "Please choose a different username"),
+        (["ｔａｋｅｎ", "a password", "a password"], 409, "Please choose a different username"),
+        // A Cyrillic word that looks like `cocoa`.
+        (["сосоа", "a password", "a password"], 409, "Please choose a different username"),
     ] {
         let (got, page) = registering(&site, typed).await;
         assert_eq!(got, status, "{typed:?}");

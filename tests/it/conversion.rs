@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use visavis::domain::{ReadMark, UserId};
+use visavis::domain::{ReadMark, TypedName, UserId};
 use visavis::store::Store;
 
 use super::support::site::Site;
@@ -60,12 +60,12 @@ async fn everybody_logs_in_and_their_hash_becomes_bcrypts() {
     let (path, _dir) = flask_database();
     let site = Site::over_file(&path, &[]).await;
     for (name, password) in PASSWORDS {
-        let before = site.store.account_named(name).await.unwrap().unwrap().hash;
+        let before = site.store.account_named(&TypedName::new(name)).await.unwrap().unwrap().hash;
         assert!(!before.starts_with("$2"), "{name}: {before}");
         let browser = site.browser();
         assert_eq!(browser.log_in(name, &format!("{password}x")).await.status(), 401, "{name}");
         assert_eq!(browser.log_in(name, password).await.status(), 302, "{name}");
-        let after = site.store.account_named(name).await.unwrap().unwrap().hash;
+        let after = site.store.account_named(&TypedName::new(name)).await.unwrap().unwrap().hash;
         assert!(after.starts_with("$2"), "{name}: {after}");
         assert_eq!(browser.log_in(name, password).await.status(), 302, "{name}, again");
     }
@@ -83,7 +83,7 @@ async fn a_password_too_long_for_bcrypt_keeps_its_hash_and_goes_on_to_fit() {
         assert_eq!(site.browser().log_in("ann", &"x".repeat(100)).await.status(), 302);
     }
     assert_eq!(site.browser().log_in("ann", &"x".repeat(99)).await.status(), 401);
-    assert_eq!(site.store.account_named("ann").await.unwrap().unwrap().hash, hash);
+    assert_eq!(site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().hash, hash);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rusqlite::Connection;
-use visavis::domain::{Body, UserId};
+use visavis::domain::{Body, TypedName, UserId};
 use visavis::store::NewMessage;
 use visavis::store::sqlite::SqliteStore;
 
@@ -273,7 +273,7 @@ fn what_a_write_ahead_log_holds_is_imported_and_the_folder_stays_as_it_is() {
 async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_password() {
     let (path, dir) = flask_database();
     let store = open(&path);
-    let hash = store.account_named("ann").await.unwrap().unwrap().hash;
+    let hash = store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().hash;
     let bcrypt = format!("$2b$04${}", "x".repeat(53));
     assert!(store.replace_hash(UserId(1), &hash, &bcrypt).await.unwrap());
     let message = NewMessage {
@@ -307,7 +307,7 @@ async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_passwo
 async fn an_export_lets_nobody_in_who_is_disabled() {
     let (path, dir) = flask_database();
     let store = open(&path);
-    let bob = store.account_named("bob").await.unwrap().unwrap();
+    let bob = store.account_named(&TypedName::new("bob")).await.unwrap().unwrap();
     assert!(store.set_disabled(bob.user.id, Some(NOW)).await.unwrap());
     drop(store);
     let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 use time::Duration;
-use visavis::domain::{SessionKey, UserId};
+use visavis::domain::{NamePrefix, SessionKey, TypedName, UserId, Username};
 use visavis::store::StoredSession;
 use visavis::store::sqlite::{Inspection, SqliteStore};
 
 use super::support::{NOW, open, sqlite};
 
 const VERSION_1: &str = include_str!("../fixtures/schema-1.sql");
+const VERSION_2: &str = include_str!("../fixtures/schema-2.sql");
+const OLDER: [&str; 2] = [VERSION_1, VERSION_2];
 
 /// Everything that SQLite knows of the tables but how they were spelled.
 fn schema(path: &Path) -> Vec<String> {
@@ -56,35 +58,84 @@ fn without_comments(row: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-fn of_version_1(path: &Path) -> Connection {
+fn of_version(schema: &str, path: &Path) -> Connection {
     let old = Connection::open(path).unwrap();
-    old.execute_batch(VERSION_1).unwrap();
+    old.execute_batch(schema).unwrap();
     old
 }
 
 #[test]
-fn a_database_of_version_1_gets_the_schema_of_a_new_one() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("messenger.db");
-    drop(of_version_1(&path));
-    assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Older);
-    drop(SqliteStore::open(&path).unwrap());
-    assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Ours);
+fn a_database_of_an_older_version_gets_the_schema_of_a_new_one() {
     let (store, new) = sqlite();
     drop(store);
     let expected = schema(&new.path().join("messenger.db"));
     assert!(expected.len() > 50, "{expected:#?}");
-    assert_eq!(schema(&path), expected);
-    // Once is enough.
-    drop(SqliteStore::open(&path).unwrap());
-    assert_eq!(schema(&path), expected);
+    for old in OLDER {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messenger.db");
+        drop(of_version(old, &path));
+        assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Older);
+        drop(SqliteStore::open(&path).unwrap());
+        assert_eq!(SqliteStore::inspect(&path).unwrap(), Inspection::Ours);
+        assert_eq!(schema(&path), expected);
+        // Once is enough.
+        drop(SqliteStore::open(&path).unwrap());
+        assert_eq!(schema(&path), expected);
+    }
+}
+
+/// Names that no new user could take together.
+const OLD_NAMES: &str = "INSERT INTO users (id, username, hash) VALUES
+    (1, 'Änne', 'a'), (2, 'änne', 'b'), (3, 'БОРИС', 'c'), (4, ' carla ', 'd'), (5, '', 'e')";
+
+#[tokio::test]
+async fn old_names_stay_as_they_are_and_are_found_in_every_spelling() {
+    for schema in OLDER {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messenger.db");
+        of_version(schema, &path).execute_batch(OLD_NAMES).unwrap();
+        let store = open(&path);
+        for (typed, hash) in [
+            ("Änne", Some("a")),
+            ("änne", Some("b")),
+            // Two could be meant.
+            ("A\u{308}NNE", None),
+            ("борис", Some("c")),
+            ("carla", Some("d")),
+            (" carla ", Some("d")),
+            ("", Some("e")),
+        ] {
+            let found = store.account_named(&TypedName::new(typed)).await.unwrap();
+            assert_eq!(found.as_ref().map(|found| &*found.hash), hash, "{typed:?}");
+        }
+        for taken in ["ÄNNE", "Борис", "Carla"] {
+            let name = Username::parse(taken).unwrap();
+            assert!(store.is_taken(&name).await.unwrap(), "{taken}");
+        }
+        let found = store.users_starting_with(UserId(3), &NamePrefix::new("ÄN"), 9).await.unwrap();
+        let found: Vec<_> = found.iter().map(|user| user.username.as_str()).collect();
+        assert_eq!(found, ["Änne", "änne"]);
+    }
+}
+
+#[tokio::test]
+async fn a_user_whom_another_program_added_has_the_name_from_the_next_start_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    drop(open(&path));
+    let database = Connection::open(&path).unwrap();
+    database.execute_batch("INSERT INTO users (username, hash) VALUES ('Ärna', 'a hash')").unwrap();
+    drop(database);
+    let store = open(&path);
+    assert!(store.account_named(&TypedName::new("ärna")).await.unwrap().is_some());
+    assert!(store.is_taken(&Username::parse("ÄRNA").unwrap()).await.unwrap());
 }
 
 #[tokio::test]
 async fn who_was_logged_in_before_the_migration_still_is_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
-    let old = of_version_1(&path);
+    let old = of_version(VERSION_1, &path);
     old.execute_batch(
         "INSERT INTO users (id, username, hash) VALUES (7, 'ann', 'a hash'), (8, 'bob', '!');
         INSERT INTO messages (sender_id, receiver_id, message, timestamp)
@@ -112,7 +163,7 @@ async fn who_was_logged_in_before_the_migration_still_is_and_nothing_is_lost() {
     };
     assert_eq!(store.session(key, NOW).await.unwrap(), Some(expected));
     assert_eq!(store.session_user(key, NOW).await.unwrap().unwrap().username, "ann");
-    assert_eq!(store.account_named("ann").await.unwrap().unwrap().hash, "a hash");
+    assert_eq!(store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().hash, "a hash");
     assert_eq!(store.totals().await.unwrap().messages, 1);
 }
 
@@ -121,7 +172,7 @@ fn a_migration_that_cannot_be_finished_leaves_the_file_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
     // A table that somebody made stands where a new one has to come.
-    of_version_1(&path).execute_batch("CREATE TABLE links (name TEXT)").unwrap();
+    of_version(VERSION_1, &path).execute_batch("CREATE TABLE links (name TEXT)").unwrap();
     let before = schema(&path);
     let refused = SqliteStore::open(&path).err().unwrap().to_string();
     assert!(refused.contains(&*path.to_string_lossy()), "{refused}");

@@ -97,7 +97,7 @@ impl LinkStore for SqliteStore {
         username: &Username,
         hash: &str,
     ) -> Reply<Option<UserId>> {
-        let (username, hash) = (username.as_str().to_owned(), hash.to_owned());
+        let (username, hash) = (username.clone(), hash.to_owned());
         self.writer.submit(move |connection| {
             let link = params![key.0, now.unix_timestamp()];
             if connection.prepare_cached(USE_INVITE)?.execute(link)? == 0 {

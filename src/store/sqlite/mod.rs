@@ -7,6 +7,7 @@ mod flask;
 mod links;
 mod lock;
 mod messages;
+mod names;
 mod open;
 mod partial;
 mod read_only;
@@ -200,6 +201,7 @@ mod tests {
             messages::QUERIES,
             sessions::QUERIES,
             links::QUERIES,
+            names::QUERIES,
         ]
         .concat();
         assert!(queries.len() > 20, "only {} queries", queries.len());

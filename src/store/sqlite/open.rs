@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::flask::{self, Converted, Watch};
-use super::prepare_connection;
+use super::{names, prepare_connection};
 
 /// The schema of a new database.
 pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/2.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
 /// How much of SQLite's reason is passed on.
 const REASON_CHARS_MAX: usize = 200;
@@ -145,6 +145,7 @@ pub(super) fn open(
         }
         Owner::Ours { version } => {
             migrate(&mut connection, version).map_err(explain)?;
+            complete_names(&mut connection).map_err(explain)?;
             None
         }
         Owner::Nobody => {
@@ -191,9 +192,17 @@ fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(&steps)?;
+    names::complete(&transaction)?;
     transaction.commit()?;
     tracing::info!("brought the database from schema {version} to schema {SCHEMA_VERSION}");
     Ok(())
+}
+
+/// Another program may have added users since the file was open last.
+fn complete_names(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    names::complete(&transaction)?;
+    transaction.commit()
 }
 
 /// Fails when this is no database of ours, or one that this program does not know.

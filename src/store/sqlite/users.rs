@@ -6,13 +6,18 @@ use time::OffsetDateTime;
 
 use super::sessions::{end_all_of, moment};
 use super::{SqliteStore, links};
-use crate::domain::{SessionKey, User, UserId, Username};
+use crate::domain::{NamePrefix, SessionKey, TypedName, User, UserId, Username};
 use crate::store::{Account, Listed, Reply, UserStore};
 
 const ADD: &str = "
-INSERT INTO users (username, hash)
-VALUES (?1, ?2)
+INSERT INTO users (username, hash, folded, skeleton)
+VALUES (?1, ?2, ?3, ?4)
 RETURNING id";
+
+const TAKEN: &str = "
+SELECT 1
+FROM users
+WHERE folded = ?1 OR skeleton = ?2";
 
 const BY_ID: &str = "
 SELECT id, username, hash, disabled_at IS NOT NULL
@@ -22,17 +27,17 @@ WHERE id = ?1";
 const BY_NAME: &str = "
 SELECT id, username, hash, disabled_at IS NOT NULL
 FROM users
-WHERE username = ?1";
+WHERE folded = ?1";
 
 // No character comes after U+10FFFF (which no script uses), so the range holds every name that
-// starts with the prefix, and the index on names serves it; LIKE would take % and _ for wildcards.
+// starts with the prefix, and the index on folded names serves it; LIKE would take % and _ for wildcards.
 const BY_PREFIX: &str = "
 SELECT id, username
 FROM users
-WHERE username >= ?1 AND username <= ?1 || char(0x10ffff)
+WHERE folded >= ?1 AND folded <= ?1 || char(0x10ffff)
   AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?3 AND blocked_id = users.id)
   AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = users.id AND blocked_id = ?3)
-ORDER BY username
+ORDER BY folded
 LIMIT ?2";
 
 const LIST: &str = "
@@ -71,12 +76,17 @@ WHERE id = ?1 AND hash = ?2";
 /// Every query of this file but the one that is made for each start only, for the test that reads their plans.
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] =
-    &[ADD, BY_ID, BY_NAME, BY_PREFIX, LIST, DISABLE, ENABLE, REPLACE_HASH];
+    &[ADD, TAKEN, BY_ID, BY_NAME, BY_PREFIX, LIST, DISABLE, ENABLE, REPLACE_HASH];
 
 impl UserStore for SqliteStore {
     fn add_user(&self, username: &Username, hash: &str) -> Reply<UserId> {
-        let (username, hash) = (username.as_str().to_owned(), hash.to_owned());
+        let (username, hash) = (username.clone(), hash.to_owned());
         self.writer.submit(move |connection| add(connection, &username, &hash))
+    }
+
+    fn is_taken(&self, username: &Username) -> Reply<bool> {
+        let username = username.clone();
+        self.read(move |connection| is_taken(connection, &username))
     }
 
     fn account(&self, id: UserId) -> Reply<Option<Account>> {
@@ -85,15 +95,23 @@ impl UserStore for SqliteStore {
         })
     }
 
-    fn account_named(&self, username: &str) -> Reply<Option<Account>> {
-        let username = username.to_owned();
+    fn account_named(&self, name: &TypedName) -> Reply<Option<Account>> {
+        let name = name.clone();
         self.read(move |connection| {
-            connection.prepare_cached(BY_NAME)?.query_row([username], account).optional()
+            let mut query = connection.prepare_cached(BY_NAME)?;
+            let same: Vec<Account> =
+                query.query_map([name.folded()], account)?.collect::<Result<_, _>>()?;
+            Ok(name.choose(same, |account| &account.user.username))
         })
     }
 
-    fn users_starting_with(&self, finder: UserId, prefix: &str, limit: u32) -> Reply<Vec<User>> {
-        let prefix = prefix.to_owned();
+    fn users_starting_with(
+        &self,
+        finder: UserId,
+        prefix: &NamePrefix,
+        limit: u32,
+    ) -> Reply<Vec<User>> {
+        let prefix = prefix.folded().to_owned();
         self.read(move |connection| {
             connection
                 .prepare_cached(BY_PREFIX)?
@@ -158,9 +176,28 @@ impl UserStore for SqliteStore {
     }
 }
 
-/// Keeps a new user.
-pub(super) fn add(connection: &Connection, username: &str, hash: &str) -> rusqlite::Result<UserId> {
-    connection.prepare_cached(ADD)?.query_row([username, hash], |row| row.get(0).map(UserId))
+/// Keeps a new user. Looks for the name and adds it in the one transaction, so that two cannot take
+/// it at once; old names may share a form, so no index could forbid that.
+pub(super) fn add(
+    connection: &Connection,
+    username: &Username,
+    hash: &str,
+) -> rusqlite::Result<UserId> {
+    if is_taken(connection, username)? {
+        let conflict = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE);
+        return Err(rusqlite::Error::SqliteFailure(conflict, None));
+    }
+    let key = username.key();
+    connection
+        .prepare_cached(ADD)?
+        .query_row([username.as_str(), hash, &key.folded, &key.skeleton], |row| {
+            row.get(0).map(UserId)
+        })
+}
+
+fn is_taken(connection: &Connection, username: &Username) -> rusqlite::Result<bool> {
+    let key = username.key();
+    connection.prepare_cached(TAKEN)?.exists([&key.folded, &key.skeleton])
 }
 
 /// A user from a row that starts with `id, username`.

@@ -110,7 +110,7 @@ async fn two_of_whom_one_has_blocked_the_other_do_not_find_each_other(store: Any
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
     let found = async |finder| {
-        let users = store.users_starting_with(finder, "", 2).await.unwrap();
+        let users = store.users_starting_with(finder, &NamePrefix::new(""), 2).await.unwrap();
         users.into_iter().map(|user| user.username).collect::<Vec<_>>()
     };
     block(&store, ann, bob, true).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, LinkKey, Message, MessageId, ReadMark, SessionKey, Timestamp, UserId, Username,
+    Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, Timestamp,
+    TypedName, UserId, Username,
 };
 use visavis::store::{
     Added, Extent, NewMessage, NotAdded, Older, Store, StoreError, StoredSession,

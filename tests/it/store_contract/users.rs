@@ -4,6 +4,9 @@ use super::*;
 
 contract!(
     a_taken_name_is_a_conflict,
+    a_name_is_taken_in_every_spelling_and_by_what_looks_like_it,
+    of_two_registrations_of_one_name_at_once_one_is_kept,
+    people_are_found_in_every_spelling_of_their_names,
     a_name_is_found_whatever_the_case_of_its_letters,
     a_search_takes_every_character_literally,
     a_search_is_bounded_and_in_the_order_of_names,
@@ -20,12 +23,57 @@ async fn a_taken_name_is_a_conflict(store: AnyStore) {
     assert!(matches!(again, Err(StoreError::Conflict)), "{again:?}");
 }
 
+async fn a_name_is_taken_in_every_spelling_and_by_what_looks_like_it(store: AnyStore) {
+    user(&store, "Zo\u{eb}").await;
+    user(&store, "Борис").await;
+    user(&store, "scope").await;
+    for taken in ["ZOE\u{308}", "ｚｏ\u{eb}", "борис", "БОРИС", "Scope", "ѕсоре"] {
+        let name = Username::parse(taken).unwrap();
+        assert!(store.is_taken(&name).await.unwrap(), "{taken}");
+        let added = store.add_user(&name, "hash").await;
+        assert!(matches!(added, Err(StoreError::Conflict)), "{taken}: {added:?}");
+    }
+    assert!(!store.is_taken(&Username::parse("Zoe").unwrap()).await.unwrap());
+    assert_eq!(store.totals().await.unwrap().users, 3);
+}
+
+async fn of_two_registrations_of_one_name_at_once_one_is_kept(store: AnyStore) {
+    let names = ["Änne", "änne", "ÄNNE", "A\u{308}nne"].map(|name| Username::parse(name).unwrap());
+    let added: Vec<_> = names.iter().map(|name| store.add_user(name, "hash")).collect();
+    let mut kept = 0;
+    for added in added {
+        match added.await {
+            Ok(_) => kept += 1,
+            Err(error) => assert!(matches!(error, StoreError::Conflict), "{error:?}"),
+        }
+    }
+    assert_eq!(kept, 1);
+}
+
+async fn people_are_found_in_every_spelling_of_their_names(store: AnyStore) {
+    for name in ["Ännette", "Борислав", "straße 7"] {
+        user(&store, name).await;
+    }
+    let finder = user(&store, "finder").await;
+    for (prefix, name) in [
+        ("ännet", "Ännette"),
+        ("A\u{308}NN", "Ännette"),
+        ("борис", "Борислав"),
+        ("STRASSE 7", "straße 7"),
+        ("ｓｔｒ", "straße 7"),
+    ] {
+        let found = store.users_starting_with(finder, &NamePrefix::new(prefix), 9).await.unwrap();
+        let found: Vec<_> = found.iter().map(|user| user.username.as_str()).collect();
+        assert_eq!(found, [name], "{prefix}");
+    }
+}
+
 async fn a_name_is_found_whatever_the_case_of_its_letters(store: AnyStore) {
     let id = user(&store, "Zoë ☃").await;
-    let found = store.account_named("zOë ☃").await.unwrap().unwrap();
+    let found = store.account_named(&TypedName::new("zOë ☃")).await.unwrap().unwrap();
     assert_eq!((found.user.id, found.user.username.as_str()), (id, "Zoë ☃"));
     assert_eq!(store.account(id).await.unwrap().unwrap(), found);
-    assert_eq!(store.account_named("zoe").await.unwrap(), None);
+    assert_eq!(store.account_named(&TypedName::new("zoe")).await.unwrap(), None);
 }
 
 async fn a_search_takes_every_character_literally(store: AnyStore) {
@@ -34,7 +82,7 @@ async fn a_search_takes_every_character_literally(store: AnyStore) {
     }
     let finder = user(&store, "finder").await;
     let find = async |prefix| {
-        let users = store.users_starting_with(finder, prefix, 100).await.unwrap();
+        let users = store.users_starting_with(finder, &NamePrefix::new(prefix), 100).await.unwrap();
         users.into_iter().map(|user| user.username).collect::<Vec<_>>()
     };
     assert_eq!(find("100%").await, ["100%"]);
@@ -50,7 +98,7 @@ async fn a_search_is_bounded_and_in_the_order_of_names(store: AnyStore) {
         user(&store, name).await;
     }
     let finder = user(&store, "D").await;
-    let users = store.users_starting_with(finder, "", 3).await.unwrap();
+    let users = store.users_starting_with(finder, &NamePrefix::new(""), 3).await.unwrap();
     assert_eq!(
         users.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(),
         ["a", "b", "C"]

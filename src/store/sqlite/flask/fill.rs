@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Statement, params};
 use super::rows::{FlaskMessage, Refused};
 use super::scan::{FlaskChat, Source, Taker, scan};
 use super::{Progress, Report, Stage, Watch};
+use crate::store::sqlite::names;
 use crate::store::sqlite::open::SCHEMA;
 
 const ADD_USER: &str = "
@@ -90,6 +91,7 @@ pub(super) fn fill(
         chats: 0,
     };
     let report = scan(source, &mut filling, watch)?;
+    names::complete(target)?;
     target.execute_batch(PLACES)?;
     Ok(report)
 }
