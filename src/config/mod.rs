@@ -17,7 +17,7 @@ pub use self::limits::{CountedBy, LIMITS, Limit, LimitedAction, RateLimits};
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
-use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_network, within};
+use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_cookie_name, parse_network, within};
 use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -59,6 +59,11 @@ pub struct Config {
     /// https://chat.example or https://example.org/chat; https makes the cookie secure
     #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<PublicUrl>,
+
+    /// The name of the session's cookie, for instances that share a host and a port inside their
+    /// containers [default: visavis_session_ and the port that is listened on]
+    #[arg(long, global = true, env = "VISAVIS_COOKIE_NAME", value_name = "NAME", value_parser = parse_cookie_name)]
+    pub cookie_name: Option<String>,
 
     /// A folder of Jinja templates that come before the embedded ones, file by file
     #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR")]

@@ -149,6 +149,15 @@ pub(super) fn parse_origin(url: &str) -> Result<Origin, String> {
     Ok(Origin(format!("{scheme}://{host}")))
 }
 
+/// A cookie's name as every program on the way takes it.
+pub(super) fn parse_cookie_name(name: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+        return Err("give 1 to 64 letters, digits, _ or -, as in chat_session".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,19 +4,18 @@ use std::net::IpAddr;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::client::ClientAddress;
 use super::error::Refusal;
 use super::form::Form;
-use super::origin::is_foreign;
 use super::session::{self, AuthSession};
 use super::view::Visit;
-use super::{Site, redirect};
-use crate::config;
+use super::{Site, navigation, redirect};
+use crate::config::{self, PublicUrl};
 use crate::domain::{Error, TypedName, TypedPassword};
 use crate::service::{Login, Registration};
 
@@ -84,18 +83,33 @@ async fn may_register(site: &Site, invite: &str) -> Result<(), Refusal> {
     }
 }
 
+/// The form to log in. Looking at it ends nothing.
 pub async fn login_page(
     State(site): State<Site>,
-    ClientAddress(address): ClientAddress,
     visit: Visit,
     headers: HeaderMap,
-    mut auth: AuthSession,
-) -> Result<Response, Refusal> {
-    // Another site's page must not end the session by showing this one in a frame.
-    if !is_foreign(&headers) {
-        end_session(&site, &mut auth, address).await?;
-    }
-    Ok(site.views.page("login.html", &visit.without_session(), json!({})))
+    auth: AuthSession,
+) -> Response {
+    let known =
+        json!({ "logged_in_as": name_of(&auth), "secure_url": secure_url(&site, &headers) });
+    // The original has ended the session here, so a page that was written for it sees none.
+    let visit = if site.views.are_a_deployments() { visit.without_session() } else { visit };
+    site.views.page("login.html", &visit, known)
+}
+
+/// The name of who is logged in.
+fn name_of(auth: &AuthSession) -> Option<&str> {
+    auth.user.as_ref().map(|member| member.0.user.username.as_str())
+}
+
+/// The address to come by, where the session's cookie is for https and this page came by http, so that
+/// the browser will throw the cookie away. Browsers send `Sec-Fetch-Site` over https only.
+fn secure_url(site: &Site, headers: &HeaderMap) -> Option<String> {
+    let says_https =
+        headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes() == b"https");
+    let came_by_https = says_https || headers.contains_key("sec-fetch-site");
+    let url = site.public_url.as_ref().filter(|url| url.is_https() && !came_by_https);
+    url.map(ToString::to_string)
 }
 
 pub async fn log_in(
@@ -135,15 +149,34 @@ pub async fn log_in(
     Ok(redirect("/"))
 }
 
-pub async fn log_out(
+/// The link of the menu logs out. A request that a browser may have sent by itself ends nothing; the
+/// page that answers it has a button.
+pub async fn logout_page(
     State(site): State<Site>,
     ClientAddress(address): ClientAddress,
+    visit: Visit,
+    method: Method,
     headers: HeaderMap,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
-    if is_foreign(&headers) {
-        return Ok(redirect("/"));
+    let public_url = site.public_url.as_ref().map(PublicUrl::origin);
+    let is_a_persons = navigation::is_a_persons(&method, &headers, public_url);
+    if let Some(name) = name_of(&auth).filter(|_| !is_a_persons) {
+        let page = site.views.page("logout.html", &visit, json!({ "logged_in_as": name }));
+        // No success, so that a browser keeps no such page for when the person does ask.
+        return Ok((StatusCode::FORBIDDEN, page).into_response());
     }
+    if is_a_persons {
+        end_session(&site, &mut auth, address).await?;
+    }
+    Ok(redirect("/login"))
+}
+
+pub async fn log_out(
+    State(site): State<Site>,
+    ClientAddress(address): ClientAddress,
+    mut auth: AuthSession,
+) -> Result<Response, Refusal> {
     end_session(&site, &mut auth, address).await?;
     Ok(redirect("/login"))
 }

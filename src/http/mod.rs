@@ -6,6 +6,7 @@ mod assets;
 mod auth;
 mod chats;
 pub(crate) mod client;
+pub(crate) mod cookies;
 pub(crate) mod error;
 mod form;
 mod headers;
@@ -13,6 +14,7 @@ mod jinja;
 mod limits;
 pub(crate) mod methods;
 mod mount;
+mod navigation;
 pub(crate) mod origin;
 mod people;
 mod reset;
@@ -28,7 +30,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri, header};
-use axum::middleware::{from_fn_with_state, map_request_with_state, map_response_with_state};
+use axum::middleware::{
+    from_fn_with_state, map_request, map_request_with_state, map_response_with_state,
+};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use axum_login::AuthManagerLayerBuilder;
@@ -38,6 +42,7 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use self::client::{ClientAddress, Proxies};
+use self::cookies::SessionCookie;
 use self::error::Refusal;
 use self::limits::{AddressLimits, Route, RouteLimits};
 use self::session::{Backend, Sessions};
@@ -45,9 +50,6 @@ pub use self::templates::check as check_templates;
 pub use self::view::{Views, Visit};
 use crate::config::{Config, LimitedAction, PublicUrl, Registration};
 use crate::service::{Live, Services};
-
-/// The session's cookie. It has no `Max-Age`: it ends with the browser session.
-const COOKIE: &str = "visavis_session";
 
 /// How long a client may pause within the body of a request.
 const BODY_PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -80,6 +82,7 @@ pub struct Site {
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
+    pub cookie: SessionCookie,
     /// Whether pages carry `headers::CONTENT_POLICY`.
     pub content_policy: bool,
 }
@@ -101,6 +104,7 @@ impl Site {
             proxies: Arc::new(Proxies::new(config.trusted_proxy.clone())),
             static_files,
             registration: config.registration,
+            cookie: SessionCookie::new(config),
             content_policy: config.has_content_policy(),
         })
     }
@@ -108,11 +112,6 @@ impl Site {
     /// What stands before each path that browsers are given: `/chat`, or nothing.
     fn root(&self) -> &str {
         self.public_url.as_ref().map_or("", PublicUrl::path)
-    }
-
-    /// Below which path browsers send the cookie.
-    fn cookie_path(&self) -> String {
-        if self.root().is_empty() { "/".to_owned() } else { self.root().to_owned() }
     }
 }
 
@@ -141,7 +140,8 @@ fn routes() -> Vec<Route> {
         Route::post("/register", Register, auth::register),
         Route::get("/login", LoadPage, auth::login_page),
         Route::post("/login", LogIn, auth::log_in),
-        Route::get("/logout", LoadPage, auth::log_out),
+        Route::get("/logout", LoadPage, auth::logout_page),
+        Route::post("/logout", LoadPage, auth::log_out),
         Route::get("/reset/{secret}", LoadPage, reset::page),
         Route::post("/reset/{secret}", LogIn, reset::set_password),
         Route::get("/find", LoadPage, people::find_page),
@@ -163,12 +163,13 @@ pub fn limited_routes() -> Vec<(Method, &'static str, LimitedAction)> {
 
 fn pages(site: &Site) -> Router<Site> {
     let sessions = SessionManagerLayer::new(Sessions::new(site.services.accounts.clone()))
-        .with_name(COOKIE)
+        .with_name(site.cookie.name.clone())
+        // It has no `Max-Age`: it ends with the browser session.
         .with_expiry(Expiry::OnSessionEnd)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_path(site.cookie_path())
-        .with_secure(site.public_url.as_ref().is_some_and(PublicUrl::is_https));
+        .with_path(site.cookie.path.clone())
+        .with_secure(site.cookie.secure);
     let backend = Backend::new(site.services.accounts.clone());
 
     let routes = routes();
@@ -182,11 +183,13 @@ fn pages(site: &Site) -> Router<Site> {
         // As few layers as there can be, each of several, the outermost first: every one costs each
         // request a copy of all that is within.
         .layer((
+            map_request(cookies::restore),
             from_fn_with_state(site.clone(), error::apologize),
             from_fn_with_state(site.clone(), origin::only_own_forms),
             from_fn_with_state(limits, limits::of_route),
         ))
         .layer((
+            from_fn_with_state(site.clone(), cookies::pick),
             TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX),
             RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX),
             DefaultBodyLimit::max(site.services.limits.sizes.body_bytes),

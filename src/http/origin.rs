@@ -108,6 +108,15 @@ fn by_origin(headers: &HeaderMap, public_url: Option<&Origin>) -> Sender {
     let Some(origin) = text("origin") else {
         return Sender::Own;
     };
+    of_page(origin, headers, public_url)
+}
+
+/// Whether a page of `origin` is one of ours, as far as headers tell.
+pub fn is_own(origin: &str, headers: &HeaderMap, public_url: Option<&Origin>) -> bool {
+    of_page(origin, headers, public_url) == Sender::Own
+}
+
+fn of_page(origin: &str, headers: &HeaderMap, public_url: Option<&Origin>) -> Sender {
     let Some(page) = Authority::of_origin(origin) else {
         return Sender::Another;
     };
@@ -115,7 +124,8 @@ fn by_origin(headers: &HeaderMap, public_url: Option<&Origin>) -> Sender {
         return Sender::Own;
     }
     // Whether a proxy speaks https with browsers cannot be known here, so the scheme is not compared.
-    if text("host").is_some_and(|host| page.is_called(host)) {
+    let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if own.is_some_and(|host| page.is_called(host)) {
         return Sender::Own;
     }
     Sender::Unclear

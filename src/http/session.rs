@@ -12,7 +12,7 @@ use axum_login::tower_sessions::{SessionStore, session_store};
 use axum_login::{AuthUser, AuthnBackend};
 use sha2::{Digest, Sha256};
 
-use super::{COOKIE, redirect};
+use super::redirect;
 use crate::domain::{Error, SessionKey, User, UserId};
 use crate::service::{Accounts, Login, SessionContent};
 use crate::store::{Account, StoreError};
@@ -46,18 +46,6 @@ pub async fn note_browser(auth: &AuthSession, headers: &HeaderMap) -> Result<(),
     let name = headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok());
     let name: String = name.unwrap_or_default().chars().take(USER_AGENT_CHARS_MAX).collect();
     auth.session.insert(USER_AGENT, name).await.map_err(Error::internal)
-}
-
-/// The key of the session that the cookies name, whether or not there is one.
-pub fn named_by(headers: &HeaderMap) -> Option<SessionKey> {
-    let cookies = headers.get_all(header::COOKIE).iter();
-    let id = cookies
-        .filter_map(|cookies| cookies.to_str().ok())
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE)
-        .and_then(|(_, value)| value.parse::<Id>().ok());
-    id.map(key)
 }
 
 /// An account, as axum-login sees it.

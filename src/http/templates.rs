@@ -125,6 +125,12 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("apology.html", json!({ "message": "Something went wrong :(" }), true),
         ("apology.html", json!({ "message": "Something went wrong :(" }), false),
         ("login.html", json!({}), false),
+        (
+            "login.html",
+            json!({ "logged_in_as": "ann", "secure_url": "https://chat.example" }),
+            true,
+        ),
+        ("logout.html", json!({ "logged_in_as": "ann" }), true),
         ("register.html", json!({}), false),
         ("reset.html", json!({ "username": "ann", "secret": "0123" }), false),
     ];

@@ -80,7 +80,7 @@ impl Endpoint {
         mut request: Request,
         over_web_socket: bool,
     ) -> Response {
-        let context = match handshake::admit(&self.site, address, request.headers()) {
+        let context = match handshake::admit(&self.site, address, request.headers()).await {
             Ok(context) => context,
             Err(refusal) => return refusal,
         };

@@ -8,22 +8,23 @@ use axum::http::{Extensions, HeaderMap, Uri};
 use axum::response::Response;
 
 use super::context::SocketContext;
+use crate::http::Site;
 use crate::http::error::Refusal;
-use crate::http::{Site, session};
 
 /// The context of a socket that begins, if its address may have one more.
 ///
 /// # Errors
 /// The answer that refuses it.
 #[expect(clippy::result_large_err, reason = "the answer is given at once")]
-pub fn admit(
+pub async fn admit(
     site: &Site,
     address: IpAddr,
     headers: &HeaderMap,
 ) -> Result<Arc<SocketContext>, Response> {
     let permit = site.services.limits.handshake(address);
     let permit = permit.map_err(|over| Refusal::from(over).into_json())?;
-    Ok(Arc::new(SocketContext::new(address, session::named_by(headers), permit)))
+    let session = site.cookie.session(&site.services.accounts, headers).await;
+    Ok(Arc::new(SocketContext::new(address, session, permit)))
 }
 
 /// What the socket layer needs of the request with which a socket begins, which it keeps as long as the

@@ -118,7 +118,7 @@ for (const [site, host] of [["another site", "localhost"], ["another port of the
     const html = `<a href="${server.url}/chats">chats</a> <a href="${server.url}/logout">win</a>`;
     const { ann } = await visits(host, html, async (tab) => {
       await tab.getByRole("link", { name: "win" }).click();
-      await tab.waitForURL(`${server.url}/`);
+      await tab.getByRole("heading", { name: "Log Out?" }).waitFor();
       await tab.goBack();
       await tab.getByRole("link", { name: "chats" }).click();
       await tab.waitForURL(`${server.url}/chats`);
@@ -127,11 +127,12 @@ for (const [site, host] of [["another site", "localhost"], ["another port of the
   });
 }
 
-test("the link in our menu logs out, and so does the address bar", bounded, async () => {
+test("the link in our menu logs out, and so do the address bar and the button of the login page", bounded, async () => {
   for (const leave of [
     (/** @type {import("playwright-core").Page} */ tab) => tab.getByRole("link", { name: "Log Out" }).click(),
     (/** @type {import("playwright-core").Page} */ tab) => tab.goto(`${server.url}/logout`).then(() => {}),
-    (/** @type {import("playwright-core").Page} */ tab) => tab.goto(`${server.url}/login`).then(() => {}),
+    (/** @type {import("playwright-core").Page} */ tab) =>
+      tab.goto(`${server.url}/login`).then(() => tab.getByRole("button", { name: "Log Out" }).click()),
   ]) {
     const { ann } = await visits("localhost", "", async (tab) => {
       await tab.goto(`${server.url}/find`);

@@ -1,5 +1,6 @@
 //! Registering, logging in and out, over real HTTP.
 
+use reqwest::Method;
 use visavis::domain::Username;
 
 use super::support::flask_database;
@@ -164,11 +165,22 @@ async fn a_cookie_from_before_the_logout_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn any_visit_to_the_login_page_ends_the_session() {
+async fn the_login_page_shows_who_is_logged_in_and_ends_nothing() {
     let site = Site::start().await;
     let browser = site.user("ann").await;
-    assert_eq!(browser.get("/login").await.status(), 200);
-    assert_eq!(led_to(&browser.get("/chats").await), (302, Some("/login")));
+    let page = browser.get("/login").await.text().await.unwrap();
+    assert!(page.contains(r#"You are logged in as <span dir="auto">ann</span>"#), "{page}");
+    for way_on in [r#"href="/chats""#, r#"action="/logout" method="post""#, r#"name="password""#] {
+        assert!(page.contains(way_on), "{way_on}: {page}");
+    }
+    assert_eq!(browser.get("/chats").await.status(), 200);
+    let page = site.browser().get("/login").await.text().await.unwrap();
+    assert!(!page.contains("You are logged in as"), "{page}");
+}
+
+#[tokio::test]
+async fn the_login_form_ends_the_session_before_whatever_comes_of_it() {
+    let site = Site::start().await;
     let browser = site.user("bob").await;
     assert_eq!(browser.log_in("bob", "wrong").await.status(), 401);
     assert_eq!(led_to(&browser.get("/chats").await), (302, Some("/login")));
@@ -202,4 +214,20 @@ async fn where_registration_is_closed_nobody_new_is_let_in_and_no_page_leads_the
         let page = site.browser().get(path).await.text().await.unwrap();
         assert!(page.contains("</html>") && !page.contains("\"/register\""), "{path}: {page}");
     }
+}
+
+#[tokio::test]
+async fn who_comes_by_http_to_a_chat_behind_https_reads_where_to_go() {
+    let site = Site::with_flags(&["--public-url", "https://chat.example"]).await;
+    let browser = site.browser();
+    let sentence = "a login would not hold";
+    let page = browser.get("/login").await.text().await.unwrap();
+    assert!(page.contains(sentence), "{page}");
+    assert!(page.contains(r#"href="https://chat.example/login""#), "{page}");
+    for by_https in [("x-forwarded-proto", "https"), ("sec-fetch-site", "none")] {
+        let page = browser.ask(Method::GET, "/login", &[by_https]).await.text().await.unwrap();
+        assert!(!page.contains(sentence), "{page}");
+    }
+    let page = Site::start().await.browser().get("/login").await.text().await.unwrap();
+    assert!(!page.contains(sentence), "{page}");
 }

@@ -9,6 +9,7 @@ mod accounts;
 mod caching;
 mod chat_list;
 mod conversion;
+mod cookies;
 mod deployment;
 mod faults;
 mod headers;

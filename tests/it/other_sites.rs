@@ -137,3 +137,58 @@ async fn a_host_that_a_proxy_changes_is_told_once_although_browsers_of_today_are
         assert_eq!(told.len(), lines, "{flags:?}: {told:?}");
     }
 }
+
+/// A browser over plain http, where it says little.
+const BROWSER: [(&str, &str); 2] =
+    [("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"), ("accept", "text/html,*/*;q=0.8")];
+
+#[tokio::test]
+async fn what_a_browser_does_by_itself_ends_no_session() {
+    let site = Site::start().await;
+    let browser = site.user("ann").await;
+    let other_port = "http://127.0.0.1:1/";
+    for (method, header) in [
+        (Method::HEAD, ("sec-fetch-site", "same-origin")),
+        (Method::GET, ("sec-purpose", "prefetch")),
+        (Method::GET, ("sec-purpose", "prefetch;prerender")),
+        (Method::GET, ("purpose", "prefetch")),
+        (Method::GET, ("x-moz", "prefetch")),
+        (Method::GET, ("referer", other_port)),
+        (Method::GET, ("sec-fetch-dest", "image")),
+        (Method::GET, ("sec-fetch-mode", "no-cors")),
+    ] {
+        for path in ["/logout", "/login", "/", "/chats", "/account", "/register"] {
+            let headers = [&BROWSER[..], &[header]].concat();
+            browser.ask(method.clone(), path, &headers).await;
+            assert_eq!(browser.get("/chats").await.status(), 200, "{method} {path}, {header:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_logged_out_at_once_gets_a_button_that_does_it() {
+    let site = Site::start().await;
+    let browser = site.user("ann").await;
+    let answer = browser.ask(Method::GET, "/logout", &BROWSER).await;
+    assert_eq!(answer.status(), 403);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains(r#"<form action="/logout" method="post">"#), "{page}");
+    assert_eq!(browser.get("/chats").await.status(), 200);
+    let own = format!("http://{}", site.address);
+    let refused = browser.form_from(EVIL.to_owned(), "/logout", &[]).await;
+    assert_eq!(refused.status(), 403);
+    let answer = browser.form_from(own, "/logout", &[]).await;
+    assert_eq!(led_to(&answer), (302, Some("/login")));
+    assert_eq!(led_to(&browser.get("/chats").await), (302, Some("/login")));
+}
+
+#[tokio::test]
+async fn a_link_of_our_page_logs_out_over_plain_http() {
+    let site = Site::start().await;
+    let browser = site.user("ann").await;
+    let page = format!("http://{}/chats", site.address);
+    let headers = [&BROWSER[..], &[("referer", &*page)]].concat();
+    let answer = browser.ask(Method::GET, "/logout", &headers).await;
+    assert_eq!(led_to(&answer), (302, Some("/login")));
+    assert_eq!(led_to(&browser.get("/chats").await), (302, Some("/login")));
+}

@@ -190,11 +190,16 @@ test("logging in as somebody else with the same cookie closes the old session's 
   await tab.closed();
 });
 
-test("visiting the login page ends the session and closes its tabs", async () => {
-  const [ann] = await newcomers(server, "ann");
+test("looking at the login page leaves the session's tabs connected, and so does what a browser prefetches", async () => {
+  const { ann, ben } = await partners(server);
   const tab = await ann.connect();
-  await fetch(`${server.url}/login`, { headers: { cookie: ann.cookie } });
-  await tab.closed();
+  const benTab = await ben.connect();
+  const headers = { cookie: ann.cookie };
+  await fetch(`${server.url}/login`, { headers });
+  await fetch(`${server.url}/logout`, { headers, method: "HEAD", redirect: "manual" });
+  await fetch(`${server.url}/logout`, { headers: { ...headers, "sec-purpose": "prefetch" }, redirect: "manual" });
+  await benTab.send(ann, "hello");
+  await tab.receives("message_received_from_another_chat");
 });
 
 test("logging in again elsewhere leaves the first session's tabs connected", async () => {

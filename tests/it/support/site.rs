@@ -128,6 +128,19 @@ impl Browser {
         self.send(request.header("sec-fetch-site", site).header("origin", origin)).await
     }
 
+    pub async fn post_text(&self, path: &str, body: &'static str) -> Response {
+        self.send(self.client.post(format!("{}{path}", self.root)).body(body)).await
+    }
+
+    /// A request with these headers.
+    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+        let request = self.client.request(method, format!("{}{path}", self.root));
+        let with = |request: RequestBuilder, (name, value): &(&str, &str)| {
+            request.header(*name, value.as_bytes())
+        };
+        self.send(headers.iter().fold(request, with)).await
+    }
+
     /// A form that a page of `origin` posts, in a browser that tells no more than that.
     pub async fn form_from(&self, origin: String, path: &str, form: &[(&str, &str)]) -> Response {
         self.secrets.add_form(path, form);
