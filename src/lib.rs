@@ -11,5 +11,6 @@ pub mod realtime; // socket events
 pub mod service; // what people can do
 pub mod store; // what is kept, and where
 pub mod domain; // what things are
-pub mod json_depth; // how deep what somebody sent is nested
+pub mod json_depth;
+mod lossy; // JSON that is not quite text
 pub mod clock; // what time it is

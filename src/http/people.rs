@@ -14,6 +14,7 @@ use super::session::SignedIn;
 use super::view::Visit;
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
+use crate::lossy;
 
 #[derive(Deserialize)]
 pub struct Search {
@@ -56,7 +57,8 @@ async fn search(site: &Site, request: Request) -> Result<Search, Refusal> {
     if is_deeper_than(site.services.limits.sizes.json_depth, &bytes) {
         return Err(wrong().into());
     }
-    let whole = Request::from_parts(parts, Body::from(bytes));
+    let text = lossy::json(&bytes).into_owned();
+    let whole = Request::from_parts(parts, Body::from(text));
     let Json(search) = Json::from_request(whole, site).await.map_err(|_| wrong())?;
     Ok(search)
 }

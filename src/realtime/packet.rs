@@ -1,5 +1,6 @@
 //! An event of a socket, on its way to the function that handles it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use super::{Realtime, address};
 use crate::config::LimitedAction;
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
+use crate::lossy;
 use crate::service::Key;
 
 /// What handles an event.
@@ -44,6 +46,11 @@ impl Packet<'_> {
     }
 
     fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        if let Value::Str(text, _) = &mut self.value
+            && let Cow::Owned(paired) = lossy::paired(text)
+        {
+            *text = paired.into();
+        }
         let depth_max = self.realtime.services.limits.sizes.json_depth;
         // The payload stands in the array of the event.
         let is_too_deep = |text: &str| is_deeper_than(depth_max + 1, text.as_bytes());

@@ -12,6 +12,7 @@ mod conversion;
 mod cookies;
 mod deployment;
 mod faults;
+mod forms;
 mod headers;
 mod invariants;
 mod limits;

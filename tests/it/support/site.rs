@@ -132,13 +132,24 @@ impl Browser {
         self.send(self.client.post(format!("{}{path}", self.root)).body(body)).await
     }
 
-    /// A request with these headers.
-    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
-        let request = self.client.request(method, format!("{}{path}", self.root));
+    /// A request with these headers and that body.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Response {
+        let request = self.client.request(method, format!("{}{path}", self.root)).body(body);
         let with = |request: RequestBuilder, (name, value): &(&str, &str)| {
             request.header(*name, value.as_bytes())
         };
         self.send(headers.iter().fold(request, with)).await
+    }
+
+    /// A request with these headers.
+    pub async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.send_bytes(method, path, headers, Vec::new()).await
     }
 
     /// A form that a page of `origin` posts, in a browser that tells no more than that.
