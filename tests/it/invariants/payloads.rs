@@ -8,7 +8,9 @@ use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{Parse, ParseConfig, ParserState};
 use socketioxide_parser_common::CommonParser;
-use visavis::domain::{Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId};
+use visavis::domain::{
+    Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId, shows,
+};
 use visavis::realtime::payload::{
     Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart, Sync, malformed,
 };
@@ -116,7 +118,7 @@ fn sent(json: &Json, sent: &MessageSent) {
     }
     let text = &sent.message;
     let chars = text.chars().count();
-    let fits = !text.trim().is_empty() && !text.contains('\0') && chars <= BODY_CHARS_MAX;
+    let fits = shows(text) && !text.contains('\0') && chars <= BODY_CHARS_MAX;
     match Body::parse(text.clone(), BODY_CHARS_MAX) {
         Ok(body) => {
             assert!(fits, "a body of {chars} characters was taken: {text:?}");
