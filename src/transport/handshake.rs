@@ -15,7 +15,6 @@ use crate::http::error::Refusal;
 ///
 /// # Errors
 /// The answer that refuses it.
-#[expect(clippy::result_large_err, reason = "the answer is given at once")]
 pub async fn admit(
     site: &Site,
     address: IpAddr,
