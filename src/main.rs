@@ -88,10 +88,13 @@ fn run(config: &Config) -> anyhow::Result<()> {
             converted.backup.display()
         );
     }
-    runtime.block_on(serve_until_stopped(config, listener, Arc::new(store)))?;
-    // What still runs (a stalled peer's connection) does not keep the program. The store is closed
-    // when its last owner goes, which stores what was queued.
+    let store = Arc::new(store);
+    let served = runtime.block_on(serve_until_stopped(config, listener, store.clone()));
+    // What still runs (a stalled peer's connection) does not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    // Closed by hand: sockets that were cut off may own the store for ever.
+    store.close();
+    served?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -31,7 +31,12 @@ fn listen(config: &Config) -> Finding {
 
 fn database(config: &Config) -> Finding {
     let path = config.database.display();
-    match SqliteStore::inspect(&config.database) {
+    match SqliteStore::inspect(&config.database).and_then(|found| {
+        if found != Inspection::Missing {
+            SqliteStore::check_pages(&config.database)?;
+        }
+        Ok(found)
+    }) {
         Ok(Inspection::Missing) => Ok(format!("{path} would be made")),
         Ok(Inspection::Ours) => Ok(format!("{path} is a database of visavis")),
         Ok(Inspection::Older) => {

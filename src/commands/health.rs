@@ -20,6 +20,10 @@ pub fn check(address: SocketAddr) -> anyhow::Result<()> {
     BufReader::new(stream)
         .read_line(&mut status)
         .with_context(|| format!("the server on {address} does not answer"))?;
+    ensure!(
+        !status.starts_with("HTTP/1.1 503"),
+        "the server on {address} is out of service: its database was lost or damaged; its log says what to do"
+    );
     ensure!(status.starts_with("HTTP/1.1 200"), "the server on {address} says {:?}", status.trim());
     Ok(())
 }

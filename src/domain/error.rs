@@ -25,6 +25,9 @@ pub enum Error {
         /// In seconds, at least 1.
         retry_after: u64,
     },
+    /// The database was lost or damaged: nothing is done until the operator has put it right.
+    #[error("The chat is out of service. Please tell the person who runs it.")]
+    OutOfService,
     /// The server could not do it: nothing was kept, trying again is safe.
     #[error("Something went wrong :(")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -86,6 +86,7 @@ impl From<Error> for Refusal {
             Error::Forbidden(_) => StatusCode::FORBIDDEN,
             Error::Conflict(_) => StatusCode::CONFLICT,
             Error::TooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::OutOfService => StatusCode::SERVICE_UNAVAILABLE,
             Error::Internal(cause) => {
                 tracing::error!(error = %cause, "a page failed: {cause}");
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -115,6 +116,21 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Answers every page with the apology while the database is out of service: neither the visitor's
+/// session nor anything else can be read.
+pub async fn out_of_service(State(site): State<Site>, request: Request, next: Next) -> Response {
+    if !site.services.is_out_of_service() {
+        return next.run(request).await;
+    }
+    let refusal = Refusal::from(Error::OutOfService);
+    let content = request.headers().get(header::CONTENT_TYPE);
+    if content.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        return refusal.into_json();
+    }
+    let (visit, _) = Visit::of(request, &site);
+    site.views.apology(&visit, refusal.status, &refusal.sentence)
 }
 
 /// Draws the apology page for every [`Refusal`] that comes out of the handlers.

@@ -189,6 +189,7 @@ fn pages(site: &Site) -> Router<Site> {
             from_fn_with_state(limits, limits::of_route),
         ))
         .layer((
+            from_fn_with_state(site.clone(), error::out_of_service),
             from_fn_with_state(site.clone(), cookies::pick),
             TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_MAX),
             RequestBodyTimeoutLayer::new(BODY_PAUSE_MAX),

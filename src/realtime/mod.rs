@@ -31,7 +31,7 @@ use self::packet::Packet;
 use self::payload::{Auth, Protocol};
 use self::presence::{Presence, Seat};
 use crate::config::LimitedAction;
-use crate::domain::{SessionKey, User, UserId};
+use crate::domain::{Error, SessionKey, User, UserId};
 use crate::service::{Key, Live, Services};
 use crate::transport::SocketContext;
 
@@ -103,7 +103,10 @@ impl Realtime {
         })?;
         let session = context.session.ok_or(Refused::NotLoggedIn)?;
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
-            tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
+            // Logged once, when it was found.
+            if !matches!(error, Error::OutOfService) {
+                tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
+            }
             Refused::Unavailable
         })?;
         let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);

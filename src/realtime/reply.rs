@@ -28,6 +28,7 @@ pub fn refuse(seat: &Seat, ack: AckSender, error: &Error) {
         Error::NotFound(_) => "not_found",
         Error::Forbidden(_) => "forbidden",
         Error::TooOften { .. } => "too_often",
+        Error::OutOfService => "unavailable",
         Error::Internal(cause) => {
             tracing::error!(error = %cause, "an event failed: {cause}");
             "unavailable"

@@ -176,7 +176,7 @@ impl Accounts {
 pub(super) fn or_taken(error: StoreError) -> Error {
     match error {
         StoreError::Conflict => TAKEN,
-        error @ StoreError::Unavailable(_) => error.into(),
+        error @ (StoreError::OutOfService | StoreError::Unavailable(_)) => error.into(),
     }
 }
 

@@ -45,6 +45,12 @@ pub struct Services {
 }
 
 impl Services {
+    /// Whether the database was lost or damaged, so that nothing can be done for anybody.
+    #[must_use]
+    pub fn is_out_of_service(&self) -> bool {
+        self.accounts.store.is_out_of_service()
+    }
+
     pub fn new(
         store: &Arc<dyn Store>,
         clock: &Arc<dyn Clock>,

@@ -21,7 +21,9 @@ pub async fn sweep(accounts: Accounts, live: Arc<dyn Live>) {
     let mut interval = interval(SWEEP_INTERVAL);
     loop {
         interval.tick().await;
-        if let Err(error) = sweep_once(&accounts, &*live).await {
+        if let Err(error) = sweep_once(&accounts, &*live).await
+            && !matches!(error, StoreError::OutOfService)
+        {
             tracing::warn!(%error, "what has expired was not swept: {error}");
         }
     }
@@ -50,7 +52,7 @@ pub async fn follow_other_processes(accounts: Accounts, live: Arc<dyn Live>) {
         match look(&accounts, &*live, known).await {
             Ok(version) => (known, failed) = (Some(version), false),
             Err(error) => {
-                if !failed {
+                if !failed && !matches!(error, StoreError::OutOfService) {
                     tracing::warn!(%error, "it is unknown whether the operator ended sessions: {error}");
                 }
                 failed = true;

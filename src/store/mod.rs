@@ -32,7 +32,13 @@ pub trait Store:
 
     /// A number that is another one when anybody else has written since it was asked for last: the
     /// operator, with a command beside the server.
+    /// The server asks each second, so this is also when the store looks after itself: an idle one
+    /// brings its file up to date, and one whose file is gone or damaged notices.
     fn written_elsewhere(&self) -> Reply<i64>;
+
+    /// Whether the database was lost or damaged while it was open: every other method fails with
+    /// `OutOfService` from then on, until the program is started again.
+    fn is_out_of_service(&self) -> bool;
 }
 
 /// How much a store keeps.
@@ -51,6 +57,9 @@ pub enum StoreError {
     /// Something else holds that unique value.
     #[error("the value is taken")]
     Conflict,
+    /// The database was lost or damaged while it was open. The log has said so, once.
+    #[error("the database is out of service")]
+    OutOfService,
     /// The database could not be reached, or refused: the operator must know.
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
@@ -58,6 +67,9 @@ pub enum StoreError {
 
 impl From<StoreError> for crate::domain::Error {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        match error {
+            StoreError::OutOfService => Self::OutOfService,
+            error => Self::internal(error),
+        }
     }
 }

@@ -10,6 +10,7 @@ mod caching;
 mod chat_list;
 mod conversion;
 mod cookies;
+mod database_file;
 mod deployment;
 mod faults;
 mod forms;

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod chats;
+mod file_watch;
 mod flask;
 mod links;
 mod lock;
@@ -17,11 +18,13 @@ mod writer;
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
+use self::file_watch::FileWatch;
 pub use self::flask::{
     Checked, Converted, Exported, Progress, Report, Stage, Watch, check, export, import,
 };
@@ -37,12 +40,14 @@ const STATEMENTS_MAX: usize = 64;
 /// How many reads may run at once. Each is a handful of page lookups, so few are enough.
 const READERS: u32 = 4;
 
-/// A store in one SQLite file. Dropping it waits until every queued write is on disk.
+/// How long the end waits for a read that is under way.
+const LAST_READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A store in one SQLite file. [`SqliteStore::close`] ends it; so does dropping its last owner.
 pub struct SqliteStore {
-    // Dropped in this order: the writer's connection is the last and so folds the write-ahead log
-    // into the file, and the lock outlives them all.
-    readers: r2d2::Pool<SqliteConnectionManager>,
+    readers: Arc<Readers>,
     writer: Writer,
+    watch: Arc<FileWatch>,
     _lock: Option<FileLock>,
     converted: Option<Converted>,
 }
@@ -91,11 +96,26 @@ impl SqliteStore {
             .with_init(|connection| prepare_connection(connection));
         let readers = r2d2::Pool::builder()
             .max_size(READERS)
-            .min_idle(Some(1))
+            // All are opened now and kept: a later one might open a file that took the name.
+            .max_lifetime(None)
+            .idle_timeout(None)
             .build(manager)
             .map_err(|error| OpenError::failed(path, error))?;
-        let writer = Writer::start(connection).map_err(|error| OpenError::failed(path, error))?;
-        Ok(Self { readers, writer, _lock: lock, converted })
+        let readers = Arc::new(Readers(RwLock::new(Some(readers))));
+        let watch = FileWatch::start(path).map_err(|error| OpenError::failed(path, error))?;
+        let watch = Arc::new(watch);
+        let writer = Writer::start(connection, Arc::clone(&watch))
+            .map_err(|error| OpenError::failed(path, error))?;
+        Ok(Self { readers, writer, watch, _lock: lock, converted })
+    }
+
+    /// Ends the store: waits until every queued write is on disk, and folds the write-ahead log
+    /// into the file. What is asked for later is refused. Whoever still owns the store (a
+    /// connection that a stalled peer keeps) does not hold this up.
+    pub fn close(&self) {
+        // The writer's connection is the last to close, which removes the write-ahead log.
+        self.readers.close();
+        self.writer.close();
     }
 
     /// What opening the file at `path` would find. Nothing is written.
@@ -104,6 +124,15 @@ impl SqliteStore {
     /// Why it would be refused.
     pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
         open::inspect(path)
+    }
+
+    /// Reads every page of the file at `path`, if there is one. Nothing is written.
+    ///
+    /// # Errors
+    /// Where it is damaged.
+    pub fn check_pages(path: &Path) -> Result<(), OpenError> {
+        let snapshot = read_only::Snapshot::open(path)?;
+        open::check_pages(&snapshot.connection, path)
     }
 
     /// What was converted when the file was opened, if it was the Flask chat's.
@@ -117,14 +146,44 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
-        let readers = self.readers.clone();
+        let (readers, watch) = (Arc::clone(&self.readers), Arc::clone(&self.watch));
         Box::pin(async move {
+            if watch.is_lost() {
+                return Err(StoreError::OutOfService);
+            }
             let task = tokio::task::spawn_blocking(move || {
-                let connection = readers.get().map_err(unavailable)?;
-                query(&connection).map_err(store_error)
+                let connection = readers.get()?;
+                query(&connection).inspect_err(|error| watch.note(error)).map_err(store_error)
             });
             task.await.unwrap_or_else(|panic| Err(unavailable(panic)))
         })
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The connections that read, until they are closed.
+struct Readers(RwLock<Option<r2d2::Pool<SqliteConnectionManager>>>);
+
+impl Readers {
+    fn get(&self) -> Result<r2d2::PooledConnection<SqliteConnectionManager>, StoreError> {
+        let pool = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        pool.ok_or_else(|| unavailable("the store is closed"))?.get().map_err(unavailable)
+    }
+
+    /// Waits for reads that are under way, then closes the connections.
+    fn close(&self) {
+        let pool = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(pool) = pool else { return };
+        let all: Vec<_> =
+            (0..READERS).map_while(|_| pool.get_timeout(LAST_READ_TIMEOUT).ok()).collect();
+        if all.len() < READERS as usize {
+            tracing::warn!("a read of the database did not end in time");
+        }
     }
 }
 
@@ -144,9 +203,11 @@ impl Store for SqliteStore {
 
     // Asked of the connection that writes: for any other, our own writes count as foreign.
     fn written_elsewhere(&self) -> Reply<i64> {
-        self.writer.submit(|connection| {
-            connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
-        })
+        self.writer.look()
+    }
+
+    fn is_out_of_service(&self) -> bool {
+        self.watch.is_lost()
     }
 }
 

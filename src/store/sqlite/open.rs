@@ -17,6 +17,12 @@ const SCHEMA_VERSION: i64 = 3;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
 const MIGRATIONS: [&str; 2] = [include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
 
+/// What a write-ahead log that grew beyond is cut to when it is used again.
+const LOG_BYTES_MAX: u64 = 4 << 20;
+
+/// How large a database is checked at each start: reading that much takes well under a second.
+const CHECKED_BYTES_MAX: u64 = 64 << 20;
+
 /// How much of SQLite's reason is passed on.
 const REASON_CHARS_MAX: usize = 200;
 
@@ -102,7 +108,7 @@ impl OpenError {
 }
 
 /// SQLite quotes statements, which have several lines, and as much of a damaged file as it likes.
-fn one_line(reason: impl fmt::Display) -> String {
+pub(super) fn one_line(reason: impl fmt::Display) -> String {
     let reason = reason.to_string();
     let words: Vec<&str> = reason.split_whitespace().collect();
     let line = words.join(" ");
@@ -144,6 +150,9 @@ pub(super) fn open(
             return Err(OpenError::Newer { path: path.into(), found: version });
         }
         Owner::Ours { version } => {
+            if path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES_MAX) {
+                check_pages(&connection, path)?;
+            }
             migrate(&mut connection, version).map_err(explain)?;
             complete_names(&mut connection).map_err(explain)?;
             None
@@ -159,7 +168,9 @@ pub(super) fn open(
     };
     // A file that another program keeps locked is better found out now than at the first message.
     connection
-        .execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = {LOG_BYTES_MAX}; BEGIN IMMEDIATE; COMMIT;"
+        ))
         .map_err(explain)?;
     Ok((connection, converted))
 }

@@ -1,16 +1,19 @@
 //! The one thread that writes. It takes whatever waits in its queue into one transaction, each
 //! action behind a savepoint of its own, so that one sync to disk serves them all. Answers leave
-//! after the commit, and only then: whatever was acknowledged is on disk.
+//! after the commit, and only then: whatever was acknowledged is on disk, in the file that has the
+//! database's name.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::file_watch::FileWatch;
 use super::{store_error, unavailable};
-use crate::store::Reply;
+use crate::store::{Reply, StoreError};
 
 /// How many actions may wait. A caller beyond that is told at once that the store is unavailable,
 /// which is kinder than an answer that comes after a minute.
@@ -20,25 +23,62 @@ const QUEUE_MAX: usize = 16_384;
 /// few enough that the first of them does not wait long for the last.
 const BATCH_MAX: usize = 512;
 
+/// How long the end waits for readers of other processes before the write-ahead log stays behind.
+const LAST_FOLD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What waits in the queue.
+enum Task {
+    Write(Action),
+    /// Looks at the database and answers with `PRAGMA data_version`.
+    Look(oneshot::Sender<Result<i64, StoreError>>),
+    Close,
+}
+
 /// Runs inside the transaction and gives what is to be done once the outcome is known.
 type Action = Box<dyn FnOnce(&Connection) -> Answer + Send>;
 /// Tells the caller how it went: the action's own result, or why the commit failed.
-type Answer = Box<dyn FnOnce(Result<(), Arc<rusqlite::Error>>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), NotStored>) + Send>;
+
+/// Why a transaction was not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+enum NotStored {
+    #[error(transparent)]
+    Sqlite(Arc<rusqlite::Error>),
+    #[error("the database is out of service")]
+    OutOfService,
+}
+
+impl From<rusqlite::Error> for NotStored {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+impl From<NotStored> for StoreError {
+    fn from(error: NotStored) -> Self {
+        match error {
+            NotStored::Sqlite(cause) => unavailable(cause),
+            NotStored::OutOfService => Self::OutOfService,
+        }
+    }
+}
 
 pub(super) struct Writer {
-    // Options, so that `drop` can close the queue first and wait for the thread then.
-    queue: Option<SyncSender<Action>>,
-    thread: Option<JoinHandle<()>>,
+    queue: SyncSender<Task>,
+    watch: Arc<FileWatch>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     /// Starts the thread over a connection that may write.
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, watch: Arc<FileWatch>) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || write_all(&connection, &waiting))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        let mut database = Database::new(connection, Arc::clone(&watch));
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            write_all(&mut database, &waiting);
+            database.close();
+        })?;
+        Ok(Self { queue, watch, thread: Mutex::new(Some(thread)) })
     }
 
     /// Queues an action; the answer comes when its transaction is on disk. The order of calls is
@@ -48,58 +88,225 @@ impl Writer {
         act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
         let (sender, receiver) = oneshot::channel();
+        let watch = Arc::clone(&self.watch);
         let action: Action = Box::new(move |connection| {
-            let outcome = behind_savepoint(connection, act);
+            let outcome = behind_savepoint(connection, act).inspect_err(|error| watch.note(error));
             Box::new(move |committed| {
                 let answer = match committed {
                     Ok(()) => outcome.map_err(store_error),
-                    Err(cause) => Err(unavailable(cause)),
+                    Err(cause) => Err(cause.into()),
                 };
                 // The caller may have gone away; what was stored stays stored.
                 _ = sender.send(answer);
             })
         });
-        let refused = match self.queue.as_ref().map(|queue| queue.try_send(action)) {
-            Some(Ok(())) => None,
-            Some(Err(TrySendError::Full(_))) => Some("too many writes are waiting"),
-            Some(Err(TrySendError::Disconnected(_))) | None => Some("the writer has stopped"),
-        };
+        self.answer_to(Task::Write(action), receiver)
+    }
+
+    /// Looks whether the file is still the one that was opened, and folds the write-ahead log into
+    /// it when nothing was written since the last look. Answers with `PRAGMA data_version`.
+    pub(super) fn look(&self) -> Reply<i64> {
+        let (sender, receiver) = oneshot::channel();
+        self.answer_to(Task::Look(sender), receiver)
+    }
+
+    /// Queues a task, and awaits its answer.
+    fn answer_to<T: Send + 'static>(
+        &self,
+        task: Task,
+        receiver: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Reply<T> {
+        let refused = self.queue(task).err();
+        let watch = Arc::clone(&self.watch);
         Box::pin(async move {
-            if let Some(reason) = refused {
-                return Err(unavailable(reason));
+            if let Some(refused) = refused {
+                return Err(refused);
             }
-            receiver.await.unwrap_or_else(|_| Err(unavailable("the write was not begun")))
+            receiver.await.unwrap_or_else(|_| {
+                let is_lost = watch.is_lost();
+                Err(if is_lost {
+                    StoreError::OutOfService
+                } else {
+                    unavailable("the write was not begun")
+                })
+            })
         })
     }
-}
 
-impl Drop for Writer {
-    /// Waits until everything that was queued is stored.
-    fn drop(&mut self) {
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+    fn queue(&self, task: Task) -> Result<(), StoreError> {
+        if self.watch.is_lost() {
+            return Err(StoreError::OutOfService);
+        }
+        self.queue.try_send(task).map_err(|error| match error {
+            TrySendError::Full(_) => unavailable("too many writes are waiting"),
+            TrySendError::Disconnected(_) => unavailable("the writer has stopped"),
+        })
+    }
+
+    /// Waits until everything that was queued is stored and the connection is closed. What is
+    /// submitted later is refused.
+    pub(super) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        // Fails only when the thread has panicked, which the join tells.
+        _ = self.queue.send(Task::Close);
+        if thread.join().is_err() {
             tracing::error!("the store's writer thread panicked");
         }
     }
 }
 
-fn write_all(connection: &Connection, waiting: &Receiver<Action>) {
-    while let Ok(first) = waiting.recv() {
-        let batch = std::iter::once(first).chain(waiting.try_iter()).take(BATCH_MAX);
-        write_batch(connection, batch);
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn write_all(database: &mut Database, waiting: &Receiver<Task>) {
+    let mut next = None;
+    while let Some(task) = next.take().or_else(|| waiting.recv().ok()) {
+        match task {
+            Task::Write(first) => {
+                let more = std::iter::from_fn(|| match waiting.try_recv() {
+                    Ok(Task::Write(action)) => Some(action),
+                    Ok(other) => {
+                        next = Some(other);
+                        None
+                    }
+                    Err(_) => None,
+                });
+                // Fused: after a task of another kind nothing more is taken from the queue.
+                write_batch(database, std::iter::once(first).chain(more.fuse()).take(BATCH_MAX));
+            }
+            Task::Look(sender) => _ = sender.send(database.look()),
+            Task::Close => return,
+        }
+    }
+}
+
+/// The connection that writes, and how far its write-ahead log is folded into the file.
+struct Database {
+    connection: Connection,
+    watch: Arc<FileWatch>,
+    log: Log,
+    /// `PRAGMA data_version` at the last look.
+    version: Option<i64>,
+    /// Whether the last attempt to fold the log failed, which is logged once.
+    fold_failed: bool,
+}
+
+/// What the write-ahead log has that the file has not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Folded,
+    /// Written since the last look.
+    Fresh,
+    /// Written before the last look, and not since: the server is idle.
+    Settled,
+}
+
+impl Database {
+    fn new(connection: Connection, watch: Arc<FileWatch>) -> Self {
+        // A crash may have left a log.
+        Self { connection, watch, log: Log::Fresh, version: None, fold_failed: false }
+    }
+
+    fn look(&mut self) -> Result<i64, StoreError> {
+        if !self.watch.look() {
+            self.abandon();
+            return Err(StoreError::OutOfService);
+        }
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)));
+        let version = version.inspect_err(|error| self.watch.note(error)).map_err(store_error)?;
+        if self.version.replace(version).is_some_and(|known| known != version) {
+            self.log = Log::Fresh;
+        }
+        match self.log {
+            Log::Folded => {}
+            Log::Fresh => self.log = Log::Settled,
+            Log::Settled => {
+                if self.fold("PASSIVE") {
+                    self.log = Log::Folded;
+                }
+            }
+        }
+        Ok(version)
+    }
+
+    /// Copies the write-ahead log into the file, so that a copy of the file alone is complete.
+    /// `PASSIVE` waits for nobody. False when a reader is in the way, or the disk.
+    fn fold(&mut self, mode: &str) -> bool {
+        let outcome =
+            self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            });
+        match outcome {
+            Ok((busy, pages, folded)) => {
+                self.fold_failed = false;
+                busy == 0 && pages == folded
+            }
+            Err(error) => {
+                self.watch.note(&error);
+                if !self.fold_failed && !self.watch.is_lost() {
+                    tracing::warn!(%error, "the write-ahead log was not folded into the database: {error}");
+                }
+                self.fold_failed = true;
+                false
+            }
+        }
+    }
+
+    /// Folds the log into the file that was opened, wherever it is now. A log that stayed behind
+    /// would be applied to whatever file has its name, and damage it.
+    fn abandon(&mut self) {
+        if self.watch.is_taken_away() && self.log != Log::Folded {
+            self.fold("TRUNCATE");
+            self.log = Log::Folded;
+        }
+    }
+
+    fn close(mut self) {
+        if self.watch.is_lost() {
+            self.abandon();
+            return;
+        }
+        // Closing the last connection folds the log as well; a reader in another process would
+        // keep it from doing so.
+        if self.connection.busy_timeout(LAST_FOLD_TIMEOUT).is_err() || !self.fold("TRUNCATE") {
+            tracing::warn!("another process reads the database; its -wal file belongs to it");
+        }
+        if let Err((_, error)) = self.connection.close() {
+            tracing::error!(%error, "cannot close the database: {error}");
+        }
     }
 }
 
 /// Runs the actions in one transaction, or in several where an error ends one early.
-fn write_batch(connection: &Connection, batch: impl Iterator<Item = Action>) {
+fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
     let mut batch = batch.peekable();
     while batch.peek().is_some() {
+        // Before anything is written: the log may belong to another file by now.
+        if !database.watch.look() {
+            database.abandon();
+            drop(batch.collect::<Vec<Action>>());
+            return;
+        }
         let mut answers = Vec::new();
-        let outcome = run_transaction(connection, &mut batch, &mut answers).map_err(Arc::new);
-        if let Err(cause) = &outcome {
-            tracing::error!(error = %cause, "{} writes were not stored: {cause}", answers.len());
+        let before = database.connection.total_changes();
+        let outcome = run_transaction(database, &mut batch, &mut answers);
+        if database.connection.total_changes() != before {
+            database.log = Log::Fresh;
+        }
+        match &outcome {
+            Ok(()) => {}
+            // Logged once, when it was found.
+            Err(NotStored::OutOfService) => database.abandon(),
+            Err(cause) => {
+                tracing::error!(error = %cause, "{} writes were not stored: {cause}", answers.len());
+            }
         }
         for answer in answers {
             answer(outcome.clone());
@@ -109,10 +316,11 @@ fn write_batch(connection: &Connection, batch: impl Iterator<Item = Action>) {
 
 /// At the end either everything in `answers` is on disk, or nothing of it is.
 fn run_transaction(
-    connection: &Connection,
+    database: &Database,
     batch: &mut impl Iterator<Item = Action>,
     answers: &mut Vec<Answer>,
-) -> rusqlite::Result<()> {
+) -> Result<(), NotStored> {
+    let Database { connection, watch, .. } = database;
     if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE") {
         // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
         // come again at once, and is for the next attempt: so all are taken before any is dropped.
@@ -128,16 +336,28 @@ fn run_transaction(
             return Err(rusqlite::Error::SqliteFailure(
                 rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT_ROLLBACK),
                 Some("the transaction was rolled back".into()),
-            ));
+            )
+            .into());
+        }
+        if watch.is_lost() {
+            roll_back(connection);
+            return Err(NotStored::OutOfService);
         }
     }
-    connection.execute_batch("COMMIT").inspect_err(|_| {
-        if !connection.is_autocommit()
-            && let Err(error) = connection.execute_batch("ROLLBACK")
-        {
-            tracing::error!(%error, "cannot roll back: {error}");
-        }
-    })
+    connection.execute_batch("COMMIT").inspect_err(|error| {
+        watch.note(error);
+        roll_back(connection);
+    })?;
+    // After the commit, so that nothing is acknowledged that went into a file without the name.
+    if watch.look() { Ok(()) } else { Err(NotStored::OutOfService) }
+}
+
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "cannot roll back: {error}");
+    }
 }
 
 fn behind_savepoint<T>(

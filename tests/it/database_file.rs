@@ -1,0 +1,246 @@
+//! The file of a running store: complete when nobody writes, one file when the store is closed, and
+//! never trusted again once it was lost or damaged.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use visavis::domain::{Body, UserId, Username};
+use visavis::store::sqlite::SqliteStore;
+use visavis::store::{ChatStore, MessageStore, NewMessage, Store, StoreError, UserStore};
+
+use super::support::site::Site;
+use super::support::{NOW, extent};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
+const ME: UserId = UserId(1);
+
+/// A store of one user, who writes to themselves, and its folder.
+async fn store() -> (Arc<SqliteStore>, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&dir.path().join("messenger.db")).unwrap();
+    let ann = store.add_user(&Username::parse("ann").unwrap(), "hash").await.unwrap();
+    store.open_chat(ann, ann, NOW.into()).await.unwrap();
+    (Arc::new(store), dir)
+}
+
+async fn write(store: &dyn Store, text: &str) -> Result<(), StoreError> {
+    let body = Body::parse(text.to_owned(), 10_000).unwrap();
+    let note = NewMessage { sender: ME, receiver: ME, body, at: NOW.into(), client_id: None };
+    store.add_message(note).await.map(|added| assert!(added.is_ok()))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The messages in a file, opened without a log beside it.
+fn messages_in(path: &Path) -> i64 {
+    let dir = tempfile::tempdir().unwrap();
+    let alone = dir.path().join("alone.db");
+    fs::copy(path, &alone).unwrap();
+    let connection = Connection::open(alone).unwrap();
+    connection.query_row("SELECT count(*) FROM messages", (), |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_complete_file_though_somebody_still_owns_it() {
+    let (store, dir) = store().await;
+    let still_owned: Arc<dyn Store> = store.clone();
+    for number in 0..10 {
+        write(&*store, &number.to_string()).await.unwrap();
+    }
+    let queued: Vec<_> = (0..100).map(|_| write(&*still_owned, "queued")).collect();
+    store.close();
+    assert_eq!(names(dir.path()), ["messenger.db"]);
+    assert_eq!(messages_in(&dir.path().join("messenger.db")), 10);
+    for refused in queued {
+        assert!(matches!(refused.await, Err(StoreError::Unavailable(_))));
+    }
+    assert!(matches!(still_owned.totals().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_copy_of_the_one_file_of_an_idle_store_is_complete() {
+    let (store, dir) = store().await;
+    let path = dir.path().join("messenger.db");
+    write(&*store, "one").await.unwrap();
+    // The first look may come a moment after the write; the one after it finds the store idle.
+    for _ in 0..2 {
+        store.written_elsewhere().await.unwrap();
+    }
+    assert_eq!(messages_in(&path), 1);
+
+    // What a command beside the server has written is folded in as well.
+    let beside = Connection::open(&path).unwrap();
+    let row = "INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+               VALUES (1, 1, 'two', '2026-01-01 00:00:00')";
+    beside.execute(row, ()).unwrap();
+    for _ in 0..2 {
+        store.written_elsewhere().await.unwrap();
+    }
+    assert_eq!(messages_in(&path), 2);
+}
+
+#[tokio::test]
+async fn a_database_that_is_taken_away_acknowledges_nothing_from_the_next_write_on() {
+    type Fault = fn(&Path);
+    let faults: [(&str, Fault); 6] = [
+        ("deleted", |path| fs::remove_file(path).unwrap()),
+        ("moved", |path| fs::rename(path, path.with_extension("old")).unwrap()),
+        ("replaced", |path| {
+            fs::copy(path, path.with_extension("new")).unwrap();
+            fs::rename(path.with_extension("new"), path).unwrap();
+        }),
+        ("linked", |path| fs::hard_link(path, path.with_extension("link")).unwrap()),
+        ("without its log", |path| fs::remove_file(path.with_extension("db-wal")).unwrap()),
+        ("without its folder", |path| {
+            fs::rename(path.parent().unwrap(), path.parent().unwrap().with_extension("old"))
+                .unwrap();
+        }),
+    ];
+    for (what, take_away) in faults {
+        let (store, dir) = store().await;
+        let folder = dir.path().to_owned();
+        write(&*store, "before").await.unwrap();
+        assert!(!store.is_out_of_service());
+        take_away(&folder.join("messenger.db"));
+        for _ in 0..3 {
+            let refused = write(&*store, "after").await;
+            assert!(matches!(refused, Err(StoreError::OutOfService)), "{what}: {refused:?}");
+        }
+        assert!(store.is_out_of_service(), "{what}");
+        assert!(matches!(store.totals().await, Err(StoreError::OutOfService)), "{what}");
+        _ = fs::remove_dir_all(folder.with_extension("old"));
+    }
+}
+
+#[tokio::test]
+async fn an_idle_store_notices_at_the_next_look_that_its_file_is_gone() {
+    let (store, dir) = store().await;
+    fs::remove_file(dir.path().join("messenger.db")).unwrap();
+    assert!(matches!(store.written_elsewhere().await, Err(StoreError::OutOfService)));
+    assert!(store.is_out_of_service());
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_has_all_that_was_acknowledged() {
+    let (store, dir) = store().await;
+    let (path, moved) = (dir.path().join("messenger.db"), dir.path().join("moved.db"));
+    for number in 0..10 {
+        write(&*store, &number.to_string()).await.unwrap();
+    }
+    fs::rename(&path, &moved).unwrap();
+    assert!(write(&*store, "lost").await.is_err());
+    assert_eq!(messages_in(&moved), 10);
+}
+
+#[tokio::test]
+async fn a_backup_put_in_the_place_of_the_database_is_what_the_next_start_opens() {
+    let (store, dir) = store().await;
+    let (path, backup) = (dir.path().join("messenger.db"), dir.path().join("backup.db"));
+    write(&*store, "one").await.unwrap();
+    Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [backup.to_str()]).unwrap();
+    for number in 0..10 {
+        write(&*store, &number.to_string()).await.unwrap();
+    }
+    fs::rename(&backup, &path).unwrap();
+    assert!(write(&*store, "lost").await.is_err());
+    store.close();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.totals().await.unwrap().messages, 1);
+    write(&store, "goes on").await.unwrap();
+    let connection = Connection::open(&path).unwrap();
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+}
+
+/// A database whose pages after the first few are garbage.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    assert!(bytes.len() > 200_000, "{}", bytes.len());
+    bytes[40 * 4096..].fill(0x5a);
+    fs::write(path, bytes).unwrap();
+}
+
+async fn large_store() -> (Arc<SqliteStore>, TempDir) {
+    let (store, dir) = store().await;
+    for _ in 0..50 {
+        write(&*store, &"x".repeat(10_000)).await.unwrap();
+    }
+    (store, dir)
+}
+
+#[tokio::test]
+async fn damage_that_is_met_ends_the_service() {
+    let (store, dir) = large_store().await;
+    store.close();
+    drop(store);
+    let path = dir.path().join("messenger.db");
+    let store = SqliteStore::open(&path).unwrap();
+    damage(&path);
+    let read = store.newest_messages(ME, ME, extent(100, usize::MAX)).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "it was not met");
+    let refused = write(&store, "after").await;
+    assert!(matches!(refused, Err(StoreError::OutOfService)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_at_the_start_and_told_by_a_check() {
+    let (store, dir) = large_store().await;
+    store.close();
+    drop(store);
+    damage(&dir.path().join("messenger.db"));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command.current_dir(dir.path()).args(["30", PROGRAM]).args(arguments);
+        let output = command.args(["--listen", "127.0.0.1:0"]).output().unwrap();
+        let words = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(words).unwrap())
+    };
+    for arguments in [&[][..], &["check"]] {
+        let (code, said) = run(arguments);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("messenger.db is damaged"), "{said}");
+        assert!(said.contains("restore it from a backup"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn pages_and_the_health_command_tell_that_the_database_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    let site = Site::over_file(&path, &[]).await;
+    let ann = site.user("ann").await;
+    fs::remove_file(&path).unwrap();
+    assert!(site.store.written_elsewhere().await.is_err());
+    for page in ["/login", "/chats", "/nowhere"] {
+        let response = ann.get(page).await;
+        assert_eq!(response.status(), 503, "{page}");
+        let html = response.text().await.unwrap();
+        assert!(html.contains("The chat is out of service"), "{page}: {html}");
+    }
+    let found = ann.post_json("/find", r#"{"username": "a"}"#).await;
+    assert_eq!(found.status(), 503);
+    let found: serde_json::Value = found.json().await.unwrap();
+    assert!(found["failure"].as_str().unwrap().contains("out of service"), "{found}");
+
+    let mut health = tokio::task::spawn_blocking(move || {
+        let address = site.address.to_string();
+        let output = Command::new(PROGRAM).args(["health", "--listen", &address]).output();
+        (site, output.unwrap())
+    });
+    let (_site, output) = (&mut health).await.unwrap();
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), line.lines().count()), (Some(1), 1), "{line}");
+    assert!(line.contains("out of service"), "{line}");
+}
