@@ -27,6 +27,14 @@ pub enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Copy the database (--database) into a new file; a server may be running on it
+    ///
+    /// The copy is of one moment, complete and checked before it has its name. To restore it, stop
+    /// the server, remove the database's -wal and -shm files, and put the copy in its place.
+    Backup {
+        /// The file to write; it must not exist yet
+        file: PathBuf,
+    },
     /// Write the database (--database) as another program reads it; a server may be running on it
     Export {
         /// The file to write: a database that the Flask chat opens; it must not exist yet

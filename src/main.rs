@@ -50,6 +50,9 @@ fn main() -> ExitCode {
         Some(Command::Import { flask_db, check: false }) => {
             start_log(&config).and_then(|()| commands::import::import(flask_db, &config.database))
         }
+        Some(Command::Backup { file }) => {
+            start_log(&config).and_then(|()| commands::backup::back_up(&config.database, file))
+        }
         Some(Command::Export { flask }) => {
             start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
         }

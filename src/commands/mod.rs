@@ -1,5 +1,6 @@
 //! What the program does instead of serving: a file for each subcommand.
 
+pub mod backup;
 pub mod check;
 pub mod export;
 pub mod health;

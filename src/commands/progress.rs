@@ -77,7 +77,7 @@ impl Drop for Display {
 fn words(stage: Stage) -> &'static str {
     match stage {
         Stage::Checking => "checking the file",
-        Stage::BackingUp => "copying the file as it was",
+        Stage::BackingUp => "copying the database",
         Stage::Messages => "copying messages",
         Stage::Indexing => "making indexes",
         Stage::Chats => "copying chats",

@@ -87,7 +87,8 @@ fn a_file_in_the_way_of_an_import_or_export_is_never_written_over() {
 #[test]
 fn what_an_interrupted_import_left_is_replaced() {
     let (_path, dir) = flask_database();
-    fs::write(dir.path().join("new.db.partial"), "x".repeat(100_000)).unwrap();
+    let left = dir.path().join("new.db.partial-0123456789abcdef");
+    fs::write(left, "x".repeat(100_000)).unwrap();
     let (code, _, error) = run(dir.path(), &["import", "messenger.db", "--database", "new.db"]);
     assert_eq!(code, Some(0), "{error}");
     assert_eq!(names(dir.path()), ["messenger.db", "new.db"]);
@@ -97,10 +98,10 @@ fn what_an_interrupted_import_left_is_replaced() {
 #[test]
 fn a_second_import_to_the_same_name_waits_for_nobody_and_says_so() {
     let (_path, dir) = flask_database();
-    let held = fs::File::create(dir.path().join("new.db.partial")).unwrap();
+    let held = fs::File::create(dir.path().join("new.db.partial-0123456789abcdef")).unwrap();
     held.lock().unwrap();
     let arguments = ["import", "messenger.db", "--database", "new.db"];
-    assert_refused(dir.path(), &arguments, &["another run is writing", "new.db.partial"]);
+    assert_refused(dir.path(), &arguments, &["another run is writing", "new.db.partial-"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod accounts;
+mod backup;
 mod caching;
 mod chat_list;
 mod conversion;

@@ -1,6 +1,7 @@
 //! The store on SQLite: SQL and row mapping, nothing else. Reads come from a pool of read-only
 //! connections, writes go through the one [`writer`].
 
+mod backup;
 mod blocks;
 mod chats;
 mod file_watch;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
+pub use self::backup::back_up;
 use self::file_watch::FileWatch;
 pub use self::flask::{
     Checked, Converted, Exported, Progress, Report, Stage, Watch, check, export, import,

@@ -1,11 +1,14 @@
 //! Opens a database file: recognises whose it is before anything in it is touched.
 
 use std::fmt;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::flask::{self, Converted, Watch};
+use super::partial::beside;
 use super::{names, prepare_connection};
 
 /// The schema of a new database.
@@ -51,6 +54,22 @@ pub enum OpenError {
     Failed { path: PathBuf, reason: String },
     #[error("{path}: {refused}")]
     Row { path: PathBuf, refused: String },
+    #[error("{0} is no file but a folder, a pipe or a device; name another with --database")]
+    NoFile(PathBuf),
+    #[error(
+        "{path} has {names} names (hard links), and SQLite damages a file that is opened by two of them; copy it and use the copy, or remove the other names (find / -samefile {path})"
+    )]
+    Linked { path: PathBuf, names: u64 },
+    #[error(
+        "{path} says that it has schema {found}, which visavis never had; restore it from a backup"
+    )]
+    OddVersion { path: PathBuf, found: i64 },
+    #[error("{path} does not have the tables of visavis ({reason}); restore it from a backup")]
+    Schema { path: PathBuf, reason: String },
+    #[error("cannot write beside {0}; give this user the right to write its folder")]
+    Folder(PathBuf),
+    #[error("there is no room left on the disk of {0}; make room and try again")]
+    NoRoom(PathBuf),
     #[error("there is no file {0}")]
     Missing(PathBuf),
     #[error("{0} exists already, and nothing is written over; name a file that does not exist")]
@@ -98,6 +117,8 @@ impl OpenError {
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path.into()),
+            Some(ErrorCode::CannotOpen) if path.exists() => Self::Folder(path.into()),
+            Some(ErrorCode::DiskFull) => Self::NoRoom(path.into()),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path.into()),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::damaged(path, error)
@@ -149,12 +170,15 @@ pub(super) fn open(
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             return Err(OpenError::Newer { path: path.into(), found: version });
         }
+        Owner::Ours { version } if version < 1 => {
+            return Err(OpenError::OddVersion { path: path.into(), found: version });
+        }
         Owner::Ours { version } => {
             if path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES_MAX) {
                 check_pages(&connection, path)?;
             }
-            migrate(&mut connection, version).map_err(explain)?;
-            complete_names(&mut connection).map_err(explain)?;
+            migrate(&mut connection, version).map_err(|error| of_schema(path, &error))?;
+            complete_names(&mut connection).map_err(|error| of_schema(path, &error))?;
             None
         }
         Owner::Nobody => {
@@ -172,6 +196,7 @@ pub(super) fn open(
             "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = {LOG_BYTES_MAX}; BEGIN IMMEDIATE; COMMIT;"
         ))
         .map_err(explain)?;
+    narrow(path);
     Ok((connection, converted))
 }
 
@@ -186,12 +211,70 @@ pub(super) fn open_current(path: &Path) -> Result<Connection, OpenError> {
 fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
+    must_be_plain(path)?;
+    must_have_one_name(path)?;
     let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
         return Err(OpenError::ReadOnly(path.into()));
     }
     prepare_connection(&connection).map_err(explain)?;
     Ok(connection)
+}
+
+/// The sentence for a step between versions that failed.
+fn of_schema(path: &Path, error: &rusqlite::Error) -> OpenError {
+    match error.sqlite_error_code() {
+        // SQLite's code for a statement that does not fit the tables.
+        Some(ErrorCode::Unknown) => {
+            OpenError::Schema { path: path.into(), reason: one_line(error) }
+        }
+        _ => OpenError::from_sqlite(path, error),
+    }
+}
+
+/// Fails where the database or a file that SQLite keeps beside it is none that can be opened: a
+/// pipe would never answer.
+pub(super) fn must_be_plain(path: &Path) -> Result<(), OpenError> {
+    if path.exists() && !path.is_file() {
+        return Err(OpenError::NoFile(path.into()));
+    }
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let beside = beside(path, suffix);
+        if beside.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(OpenError::NoFile(beside));
+        }
+    }
+    Ok(())
+}
+
+/// Fails where the file has other names: SQLite would keep a log for each of them.
+fn must_have_one_name(path: &Path) -> Result<(), OpenError> {
+    match path.metadata().map(|file| file.nlink()) {
+        Ok(names) if names > 1 => Err(OpenError::Linked { path: path.into(), names }),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the rights of others away from a file that anybody may read, as SQLite and the Flask chat
+/// make them. One that is closed to others already is left as its owner set it.
+fn narrow(path: &Path) {
+    for path in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+        let Ok(mode) = path.metadata().map(|file| file.mode() & 0o7777) else { continue };
+        if mode & 0o007 == 0 {
+            continue;
+        }
+        match std::fs::set_permissions(&path, Permissions::from_mode(0o600)) {
+            Ok(()) => tracing::info!(
+                "took the rights of others to {} away (its mode was {mode:o}, and is 600)",
+                path.display()
+            ),
+            Err(error) => tracing::warn!(
+                %error,
+                "everybody on this machine may read {} (mode {mode:o}); run chmod 600 on it: {error}",
+                path.display()
+            ),
+        }
+    }
 }
 
 /// Brings a database of an older version to ours, in one transaction.
@@ -222,7 +305,7 @@ pub(super) fn must_be_ours(connection: &Connection, path: &Path) -> Result<(), O
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.into(), found: version })
         }
-        Owner::Ours { .. } => Ok(()),
+        Owner::Ours { .. } => must_have_one_name(path),
         Owner::Nobody | Owner::Flask | Owner::Stranger => Err(OpenError::NotOurs(path.into())),
     }
 }
@@ -240,13 +323,18 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
     if !path.exists() {
         return Ok(Inspection::Missing);
     }
+    must_be_plain(path)?;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    must_have_one_name(path)?;
     let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     match owner(&connection).map_err(explain)? {
         Owner::Nobody => Ok(Inspection::Missing),
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.into(), found: version })
+        }
+        Owner::Ours { version } if version < 1 => {
+            Err(OpenError::OddVersion { path: path.into(), found: version })
         }
         Owner::Ours { version } if version < SCHEMA_VERSION => Ok(Inspection::Older),
         Owner::Ours { .. } => Ok(Inspection::Ours),

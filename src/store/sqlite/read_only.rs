@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::BUSY_TIMEOUT;
-use super::open::OpenError;
+use super::open::{self, OpenError};
 use super::partial::beside;
 
 /// A read-only connection within one read transaction.
@@ -33,9 +33,12 @@ impl Snapshot {
         if !path.is_file() {
             return Err(OpenError::Missing(path.into()));
         }
+        open::must_be_plain(path)?;
+        // The log stands beside the real file, not beside a symbolic link to it.
+        let real = fs::canonicalize(path).map_err(|error| OpenError::failed(path, error))?;
         // A file in WAL mode that nobody has open would get a log and its index beside it, just by
         // being read; and could not be read at all in a folder that is read-only.
-        let trusted = if is_wal_without_log(path) {
+        let trusted = if is_wal_without_log(&real) {
             Some(state(path).map_err(|error| OpenError::failed(path, error))?)
         } else {
             None
@@ -44,7 +47,7 @@ impl Snapshot {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
         let connection =
-            Connection::open_with_flags(uri(path, trusted.is_some()), flags).map_err(explain)?;
+            Connection::open_with_flags(uri(&real, trusted.is_some()), flags).map_err(explain)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(explain)?;
         // A transaction is a snapshot from its first read on.
         connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;").map_err(

@@ -4,14 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Progress, Stage, Watch};
+use super::Watch;
+use crate::store::sqlite::backup::copy_pages;
 use crate::store::sqlite::open::OpenError;
 use crate::store::sqlite::partial::{Partial, beside};
-
-const PAGES_A_STEP: i32 = 1024;
 
 /// Copies the database to a name that is not taken yet, and waits until the copy is on disk. A copy
 /// of the same content, which an interrupted conversion left, is as good.
@@ -26,7 +24,8 @@ pub(super) fn back_up(path: &Path, watch: Watch<'_>) -> Result<PathBuf, OpenErro
             1 => beside(path, ".flask-backup"),
             _ => beside(path, &format!(".flask-backup-{number}")),
         };
-        if !name.exists() {
+        // A symbolic link takes a name as well, wherever it leads.
+        if name.symlink_metadata().is_err() {
             return match partial.publish_as(&name) {
                 Ok(()) => Ok(name),
                 Err(error) => Err(failed(error.to_string())),
@@ -42,29 +41,14 @@ pub(super) fn back_up(path: &Path, watch: Watch<'_>) -> Result<PathBuf, OpenErro
 fn copy(path: &Path, to: &Path, watch: Watch<'_>) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(path, flags)?;
-    let mut target = Connection::open(to)?;
-    // The file is synced as a whole before it gets its name; until then nobody relies on it.
-    target.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF;")?;
-    let backup = Backup::new(&source, &mut target)?;
-    loop {
-        let step = backup.step(PAGES_A_STEP)?;
-        let pages = |count: i32| u64::try_from(count).unwrap_or(0);
-        let progress = backup.progress();
-        let total = pages(progress.pagecount);
-        let done = total.saturating_sub(pages(progress.remaining));
-        watch(Progress { stage: Stage::BackingUp, done, total });
-        match step {
-            StepResult::Done => return Ok(()),
-            StepResult::More => {}
-            // Only a writer could be in the way, and there is none but the caller.
-            _ => std::thread::yield_now(),
-        }
-    }
+    copy_pages(&source, to, watch).map(drop)
 }
 
-/// Whether two files, neither of them open as a database, are the same byte by byte.
+/// Whether two files, neither of them open as a database, are the same byte by byte. A pipe or a
+/// symbolic link in the place of `one` is not opened.
 fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
-    if fs::metadata(one)?.len() != fs::metadata(other)?.len() {
+    let there = fs::symlink_metadata(one)?;
+    if !there.is_file() || there.len() != fs::metadata(other)?.len() {
         return Ok(false);
     }
     let mut one = BufReader::with_capacity(1 << 16, File::open(one)?);

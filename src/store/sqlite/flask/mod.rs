@@ -57,7 +57,7 @@ pub struct Progress {
 pub enum Stage {
     /// Reading every page to see whether the file is sound.
     Checking,
-    /// Copying the file as it was; counts pages.
+    /// Copying a database page by page; counts pages.
     BackingUp,
     /// Copying messages, by far the most of all rows; counts them.
     Messages,
