@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
-use visavis::store::{ChatStore, MessageStore, NewMessage, Store, UserStore};
+use visavis::store::{ChatStore, MessageStore, NewMessage, UserStore};
 
 use super::support::{NOW, flask_database, open};
 

@@ -260,7 +260,8 @@ fn must_have_one_name(path: &Path) -> Result<(), OpenError> {
 fn narrow(path: &Path) {
     for path in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
         let Ok(mode) = path.metadata().map(|file| file.mode() & 0o7777) else { continue };
-        if mode & 0o007 == 0 {
+        let others = mode % 0o10;
+        if others == 0 {
             continue;
         }
         match std::fs::set_permissions(&path, Permissions::from_mode(0o600)) {
