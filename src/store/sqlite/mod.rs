@@ -217,6 +217,8 @@ impl Store for SqliteStore {
 fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    #[cfg(test)]
+    steps::count(connection)?;
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
 }
 
@@ -231,6 +233,9 @@ fn store_error(error: rusqlite::Error) -> StoreError {
 fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(cause.into())
 }
+
+#[cfg(test)]
+mod steps;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,125 @@
+//! How many steps of SQLite's machine the calls of the store take, in tests: unlike times, they are the
+//! same on every machine.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use rusqlite::{Connection, params};
+use time::macros::datetime;
+
+use super::SqliteStore;
+use crate::domain::{Body, MessageId, NamePrefix, ReadMark, Timestamp, UserId};
+use crate::store::{BlockStore, ChatStore, Extent, MessageStore, NewMessage, Older, UserStore};
+
+static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
+
+fn steps_of(path: &Path) -> Arc<AtomicU64> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    Arc::clone(STEPS.lock().unwrap().entry(path).or_default())
+}
+
+/// Counts the steps of every statement on `connection` from now on.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
+    let Some(path) = connection.path().filter(|path| !path.is_empty()) else { return Ok(()) };
+    let steps = steps_of(Path::new(path));
+    connection.progress_handler(
+        1,
+        Some(move || {
+            steps.fetch_add(1, Ordering::Relaxed);
+            false
+        }),
+    )
+}
+
+const ANN: UserId = UserId(1);
+const BOB: UserId = UserId(2);
+/// A mark that is far from both ends walks over as many messages as it may, at either end.
+const MIDDLE: &str = "read mark in the middle";
+const WALK_STEPS_MAX: u64 = 20_000;
+/// How many chats ann has beside the one with bob.
+const OTHER_CHATS: i64 = 50;
+
+/// A store in which bob has sent ann `unread` messages that she has not read.
+fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let mut connection = Connection::open(&path).unwrap();
+    let transaction = connection.transaction().unwrap();
+    for id in 1..=2 + OTHER_CHATS {
+        let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
+        transaction.execute(sql, [id]).unwrap();
+    }
+    let sql = "INSERT INTO messages (sender_id, receiver_id, message, timestamp) \
+               VALUES (2, 1, 'hello', '2026-03-04 05:06:07')";
+    for _ in 0..unread {
+        transaction.prepare_cached(sql).unwrap().execute(()).unwrap();
+    }
+    let sql = "INSERT INTO chats VALUES (?1, ?2, '2026-03-04 05:06:07', ?3, ?4, 0, ?5)";
+    for (user, partner, count) in [(1, 2, unread), (2, 1, 0)] {
+        transaction.execute(sql, params![user, partner, count, 1000, unread]).unwrap();
+    }
+    for partner in 3..=2 + OTHER_CHATS {
+        transaction.execute(sql, params![1, partner, 0, partner, 0]).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(connection);
+    (SqliteStore::open(&path).unwrap(), path, dir)
+}
+
+/// The steps of each call, by its name.
+async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
+    let (store, path, _dir) = store(unread);
+    let counter = steps_of(&path);
+    let mut taken = Vec::new();
+    macro_rules! call {
+        ($name:expr, $call:expr) => {{
+            let before = counter.load(Ordering::Relaxed);
+            $call.await.unwrap();
+            taken.push(($name, counter.load(Ordering::Relaxed) - before));
+        }};
+    }
+    let extent = Extent { at_least: 20, at_most: 1000, bytes_max: 4_000_000 };
+    let oldest = MessageId(unread / 2);
+    let message = || NewMessage {
+        sender: BOB,
+        receiver: ANN,
+        body: Body::parse("hello".into(), 100).unwrap(),
+        at: Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)),
+        client_id: None,
+    };
+    call!("join", store.newest_messages(ANN, BOB, extent));
+    call!("history before a message", store.older_messages(ANN, BOB, Older::than(oldest), 10));
+    call!("history after a count", store.older_messages(ANN, BOB, Older::skipping(500), 10));
+    call!("send", async { store.add_message(message()).await.map(Result::unwrap) });
+    call!("sync", store.sync(ANN, MessageId(unread - 50), 100, 1000));
+    call!("sync of the chats", store.sync(ANN, MessageId(i64::MAX), 100, 1000));
+    call!("read mark near the end", store.mark_read(ANN, BOB, ReadMark::Remaining(unread - 200)));
+    call!(MIDDLE, store.mark_read(ANN, BOB, ReadMark::Remaining(unread / 2)));
+    call!(
+        "read mark up to the newest",
+        store.mark_read(ANN, BOB, ReadMark::UpTo(MessageId(i64::MAX)))
+    );
+    call!("list of chats", store.chats_of(ANN, 41));
+    call!("count of chats", store.chat_count(ANN, 541));
+    call!(
+        "open a chat",
+        store.open_chat(BOB, UserId(3), Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)))
+    );
+    call!("block", store.set_blocked(ANN, BOB, true));
+    call!("search", store.users_starting_with(ANN, &NamePrefix::new("person"), 100));
+    taken
+}
+
+#[tokio::test]
+async fn no_call_costs_more_with_more_history_or_more_unread() {
+    let (few, many) = (calls(1000).await, calls(100_000).await);
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+        assert!(few > 0, "{name} took no steps");
+        // A deeper tree may cost some more; a hundred times the rows must not.
+        let allowed = if name == MIDDLE { WALK_STEPS_MAX } else { 2 * few + 300 };
+        assert!(many <= allowed, "{name}: {few} steps over 1000 rows, {many} over 100 000");
+    }
+}
