@@ -21,7 +21,7 @@ use visavis::http::LOG_FILTER;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
-use visavis::transport::serve;
+use visavis::transport::{open_files, serve};
 
 use self::commands::progress::Display;
 
@@ -75,6 +75,10 @@ fn main() -> ExitCode {
 
 fn run(config: &Config) -> anyhow::Result<()> {
     start_log(config)?;
+    open_files::raise();
+    if let Err(warning) = open_files::check(config.max_connections) {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // Before the database is opened: a start that fails for the port must not have converted it.
     let listener = runtime

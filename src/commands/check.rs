@@ -5,12 +5,14 @@ use std::net::TcpListener;
 use visavis::config::Config;
 use visavis::http::check_templates;
 use visavis::store::sqlite::{Inspection, SqliteStore};
+use visavis::transport::open_files;
 
 /// Prints a line for each thing looked at; false when something is wrong.
 pub fn run(config: &Config) -> bool {
     let mut findings = vec![listen(config), database(config), public_url(config)];
     findings.extend(templates(config));
     findings.push(static_files(config));
+    findings.push(open_files::check(config.max_connections));
     for finding in &findings {
         match finding {
             Ok(line) => println!("ok     {line}"),

@@ -24,6 +24,8 @@ pub enum LimitedAction {
     Handshake,
     LoadPage,
     LoadFile,
+    SendPacket,
+    SendByte,
 }
 
 /// Whose actions are counted together.
@@ -35,6 +37,8 @@ pub enum CountedBy {
     Person,
     /// The account that a name belongs to.
     Account,
+    /// One socket.
+    Socket,
 }
 
 /// One row of the table.
@@ -61,7 +65,7 @@ const fn per_hour(count: u32) -> Rate {
 }
 
 /// The table, in the order of [`LimitedAction`].
-pub const LIMITS: [Limit; 13] = [
+pub const LIMITS: [Limit; 15] = [
     Limit {
         action: LimitedAction::LogIn,
         flag: "limit-logins",
@@ -180,6 +184,24 @@ pub const LIMITS: [Limit; 13] = [
         default: per_minute(12_000),
         noun: "files",
         help: "Static files from one address; a first visit loads some fifty",
+    },
+    Limit {
+        action: LimitedAction::SendPacket,
+        flag: "limit-packets",
+        variable: "VISAVIS_LIMIT_PACKETS",
+        counted_by: CountedBy::Socket,
+        default: per_minute(6000),
+        noun: "packets",
+        help: "Packets of one socket; over this and the next limit the socket is closed",
+    },
+    Limit {
+        action: LimitedAction::SendByte,
+        flag: "limit-bytes",
+        variable: "VISAVIS_LIMIT_BYTES",
+        counted_by: CountedBy::Socket,
+        default: per_minute(64_000_000),
+        noun: "bytes",
+        help: "Bytes that one socket sends",
     },
 ];
 

@@ -102,7 +102,7 @@ pub async fn of_route(
     let key = match action.limit().counted_by {
         // A stranger is sent to the login by the route itself.
         CountedBy::Person => visitor.map(|member| Key::Person(member.0.user.id)),
-        CountedBy::Address | CountedBy::Account => Some(Key::address(address)),
+        CountedBy::Address | CountedBy::Account | CountedBy::Socket => Some(Key::address(address)),
     };
     // A page was counted by its address before.
     let key = key.filter(|_| action != LimitedAction::LoadPage);

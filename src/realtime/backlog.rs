@@ -27,7 +27,6 @@ pub fn answers() -> Answers {
 }
 
 /// What one socket is owed.
-#[derive(Debug)]
 pub struct Backlog {
     context: Arc<SocketContext>,
     /// The reading of the meter when everything will have been written.

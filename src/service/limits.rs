@@ -27,6 +27,15 @@ const TOLD: Rate = Rate { count: 1, per: Duration::from_mins(1) };
 pub struct Limits {
     pub sizes: Sizes,
     rates: Option<Arc<Rates>>,
+    /// Of the packets and of the bytes that one socket sends.
+    of_a_socket: Option<(Rate, Rate)>,
+    closed: Arc<Closed>,
+}
+
+/// The log of sockets that were closed for what they sent. It is bounded also where rates are off.
+struct Closed {
+    clock: Arc<dyn Clock>,
+    told: Bucket<Key>,
 }
 
 struct Rates {
@@ -80,7 +89,31 @@ impl Limits {
             told: Bucket::new(TOLD),
         };
         let rates = config.has_rate_limits().then(|| Arc::new(rates()));
-        Self { sizes: config.sizes(), rates }
+        let of_a_socket = rates.is_some().then(|| {
+            let rate = |action| config.limits.of(action);
+            (rate(LimitedAction::SendPacket), rate(LimitedAction::SendByte))
+        });
+        let closed = Arc::new(Closed { clock: Arc::clone(clock), told: Bucket::new(TOLD) });
+        Self { sizes: config.sizes(), rates, of_a_socket, closed }
+    }
+
+    /// The rates of the packets and of the bytes that one socket sends; `None` where limits are off.
+    #[must_use]
+    pub fn of_a_socket(&self) -> Option<(Rate, Rate)> {
+        self.of_a_socket
+    }
+
+    /// The time by which sockets are judged.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.closed.clock.monotonic()
+    }
+
+    /// Logs that a socket was closed for what it sent, at most once a minute for an address.
+    pub fn log_closed(&self, from: IpAddr, why: &impl fmt::Display) {
+        if self.closed.told.take(Key::address(from), self.monotonic()).is_ok() {
+            tracing::warn!(address = %from, "closed a socket of {from}: {why}");
+        }
     }
 
     /// Counts one action of `key`. `from` is called only for the log.

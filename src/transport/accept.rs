@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower::Layer;
 
-use super::meter::Written;
+use super::meter::{Half, Written};
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -129,6 +129,23 @@ impl Metered {
         }
         written
     }
+
+    /// What a half of the connection gives, or the end when it was cut.
+    fn unless_cut<T>(
+        &self,
+        half: Half,
+        context: &Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_pending() && self.written.wait(half, context) {
+            return Poll::Ready(Err(cut()));
+        }
+        outcome
+    }
+}
+
+fn cut() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
 }
 
 impl AsyncRead for Metered {
@@ -137,7 +154,11 @@ impl AsyncRead for Metered {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.written.is_cut() {
+            return Poll::Ready(Err(cut()));
+        }
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.unless_cut(Half::Reading, context, read)
     }
 }
 
@@ -147,7 +168,11 @@ impl AsyncWrite for Metered {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.written.is_cut() {
+            return Poll::Ready(Err(cut()));
+        }
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = self.unless_cut(Half::Writing, context, written);
         self.count(written)
     }
 
@@ -156,7 +181,11 @@ impl AsyncWrite for Metered {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.written.is_cut() {
+            return Poll::Ready(Err(cut()));
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = self.unless_cut(Half::Writing, context, written);
         self.count(written)
     }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::{Extensions, Method, StatusCode, Uri};
+use axum::http::{Extensions, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::service::Service;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::service::SocketIoService;
@@ -18,10 +19,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tower::Layer;
 
-use super::context::SocketContext;
+use super::conduct::Version;
 use super::contexts::Contexts;
 use super::handshake::{self, field};
+use super::inspected::Inspected;
 use super::meter::Written;
+use super::socket_context::SocketContext;
 use super::upgrade;
 use super::web_socket::WebSocketRequest;
 use crate::http::client::ClientAddress;
@@ -56,31 +59,43 @@ impl Endpoint {
             return answer;
         }
         let query = request.uri().query().unwrap_or_default();
-        let over_web_socket = field(query, "transport") == Some("websocket");
-        let Some(socket) = field(query, "sid") else {
-            return self.begin(address, request, over_web_socket).await;
+        let over_web_socket = match field(query, "transport") {
+            Some("websocket") => true,
+            Some("polling") => false,
+            _ => return refuse(r#"{"code":"0","message":"Transport unknown"}"#),
         };
-        let context = self.contexts.of(socket);
-        match context {
-            Some(context) if over_web_socket => self.upgrade(request, context),
-            Some(context) if request.method() == Method::GET => self.poll(request, &context).await,
-            _ if over_web_socket => unknown_socket(),
-            // Handing packets over takes no time, unlike waiting for some.
-            _ => {
-                let answer = timeout(PACKETS_MAX, self.pass_on(request)).await;
-                answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
-            }
+        let Some(version) = handshake::version(query) else {
+            return refuse(r#"{"code":"5","message":"Unsupported protocol version"}"#);
+        };
+        let Some(id) = field(query, "sid") else {
+            return self.begin(address, version, request, over_web_socket).await;
+        };
+        // Sockets that began with a WebSocket have no further request.
+        let context = self.contexts.of(id).filter(|context| context.version() == version);
+        let Some(context) = context else {
+            return refuse(r#"{"code":"1","message":"Session ID unknown"}"#);
+        };
+        if over_web_socket {
+            return self.upgrade(request, context);
         }
+        if request.method() == Method::POST {
+            // A poll waits for packets as long as it takes; handing packets over takes no time.
+            let answer = timeout(PACKETS_MAX, self.hand_over(request, &context)).await;
+            return answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
+        }
+        self.poll(request, &context).await
     }
 
     /// The first request of a socket.
     async fn begin(
         &self,
         address: IpAddr,
+        version: Version,
         mut request: Request,
         over_web_socket: bool,
     ) -> Response {
-        let context = match handshake::admit(&self.site, address, request.headers()).await {
+        let context = match handshake::admit(&self.site, address, version, request.headers()).await
+        {
             Ok(context) => context,
             Err(refusal) => return refusal,
         };
@@ -90,18 +105,16 @@ impl Endpoint {
             };
             return self.contexts.note(&context, self.pass_on(bare).await).await;
         }
-        let is_known =
-            matches!(field(request.uri().query().unwrap_or_default(), "EIO"), Some("3" | "4"));
-        let asked = WebSocketRequest::of(&mut request).filter(|_| is_known);
+        let asked = WebSocketRequest::of(&mut request);
         if let Some(connection) = request.extensions().get::<Written>() {
             context.meter.web_socket(connection.clone());
         }
-        let bare = handshake::bare(request, (), context);
+        let bare = handshake::bare(request, (), Arc::clone(&context));
         let Some((asked, bare)) = asked.zip(bare) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let layer = self.layer.clone();
-        asked.grant(async move |stream| hand_over(&layer, stream, bare))
+        asked.grant(async move |stream| hand_over(&layer, Inspected::new(stream, context), bare))
     }
 
     /// The request with which a socket that began by polling tries a WebSocket.
@@ -121,7 +134,8 @@ impl Endpoint {
                     if let Some(connection) = connection {
                         context.meter.web_socket(connection);
                     }
-                    hand_over(&layer, stream, bare);
+                    context.upgraded();
+                    hand_over(&layer, Inspected::new(stream, context), bare);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "an upgrade failed, polling goes on: {error}");
@@ -132,13 +146,59 @@ impl Endpoint {
 
     async fn poll(&self, request: Request, context: &SocketContext) -> Response {
         let connection = request.extensions().get::<Written>().cloned();
-        let query = request.uri().query().unwrap_or_default();
-        let is_protocol_3 = field(query, "EIO") == Some("3");
+        let is_protocol_3 = context.version() == Version::Three;
         let answer = upgrade::poll(context, is_protocol_3, self.pass_on(request)).await;
         if let Some(connection) = connection {
             context.meter.poll(connection, answer.body().size_hint().lower());
         }
         answer
+    }
+
+    /// Packets by long-polling. They are judged before the layer gets them.
+    async fn hand_over(&self, request: Request, context: &Arc<SocketContext>) -> Response {
+        let (parts, body) = request.into_parts();
+        let bytes_max = self.site.services.limits.sizes.packet_bytes;
+        if body.size_hint().lower() > bytes_max as u64 {
+            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+        }
+        let body = match Limited::new(body, bytes_max).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+            }
+            // The client has gone.
+            Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+        };
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
+        let uri = parts.uri.clone();
+        match context.judge_body(is_binary, &body) {
+            Ok(has_left) => {
+                let answer = self.pass_on(Request::from_parts(parts, Body::from(body))).await;
+                if has_left {
+                    self.close(&uri, context).await;
+                }
+                answer
+            }
+            Err(violation) => {
+                context.log_violation(violation);
+                context.meter.cut();
+                self.close(&uri, context).await;
+                refuse(r#"{"code":"3","message":"Bad request"}"#)
+            }
+        }
+    }
+
+    /// Closes a socket of polling by the packet with which its client would.
+    async fn close(&self, uri: &Uri, context: &SocketContext) {
+        let packet = match context.version() {
+            Version::Three => "1:1",
+            Version::Four => "1",
+        };
+        let mut request = Request::new(Body::from(packet));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri.clone();
+        self.pass_on(request).await;
     }
 
     async fn pass_on(&self, request: Request) -> Response {
@@ -167,11 +227,10 @@ fn bare_upgrade(uri: &Uri) -> Option<Request<()>> {
     Some(request)
 }
 
-/// What the layer says of an id that it does not know.
-fn unknown_socket() -> Response {
-    let sentence = "{\"code\":\"1\",\"message\":\"Session ID unknown\"}";
-    let kind = [(axum::http::header::CONTENT_TYPE, "application/json")];
-    (StatusCode::BAD_REQUEST, kind, sentence).into_response()
+/// The layer's own refusal of a request that it cannot assign.
+fn refuse(body: &'static str) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::BAD_REQUEST, kind, body).into_response()
 }
 
 /// What is within the layer, which answers every request for its path itself.

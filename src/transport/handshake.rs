@@ -7,7 +7,8 @@ use axum::extract::Request;
 use axum::http::{Extensions, HeaderMap, Uri};
 use axum::response::Response;
 
-use super::context::SocketContext;
+use super::conduct::Version;
+use super::socket_context::SocketContext;
 use crate::http::Site;
 use crate::http::error::Refusal;
 
@@ -18,12 +19,13 @@ use crate::http::error::Refusal;
 pub async fn admit(
     site: &Site,
     address: IpAddr,
+    version: Version,
     headers: &HeaderMap,
 ) -> Result<Arc<SocketContext>, Response> {
-    let permit = site.services.limits.handshake(address);
-    let permit = permit.map_err(|over| Refusal::from(over).into_json())?;
+    let limits = &site.services.limits;
+    let permit = limits.handshake(address).map_err(|over| Refusal::from(over).into_json())?;
     let session = site.cookie.session(&site.services.accounts, headers).await;
-    Ok(Arc::new(SocketContext::new(address, session, permit)))
+    Ok(Arc::new(SocketContext::new(address, session, permit, version, limits.clone())))
 }
 
 /// What the socket layer needs of the request with which a socket begins, which it keeps as long as the
@@ -43,4 +45,14 @@ pub fn bare<B>(request: Request, body: B, context: Arc<SocketContext>) -> Option
 pub fn field<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     let mut fields = query.split('&').filter_map(|field| field.split_once('='));
     fields.find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// The version of Engine.IO that a query names, if the socket layer knows it. Written in another way
+/// it is none, so that nobody reads it as something else.
+pub fn version(query: &str) -> Option<Version> {
+    match field(query, "EIO") {
+        Some("3") => Some(Version::Three),
+        Some("4") => Some(Version::Four),
+        _ => None,
+    }
 }

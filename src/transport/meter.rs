@@ -1,20 +1,61 @@
 //! How much of what was handed over for a peer has left this program: so much is known only where
 //! bytes are written to connections, and needed where more is about to be handed over.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 
-/// The bytes written to one TCP connection.
+/// One TCP connection: counts the bytes written to it, and can be cut from elsewhere.
 #[derive(Debug, Clone, Default)]
-pub struct Written(Arc<AtomicU64>);
+pub struct Written(Arc<Connection>);
+
+#[derive(Debug, Default)]
+struct Connection {
+    total: AtomicU64,
+    is_cut: AtomicBool,
+    /// What waits to read and what waits to write.
+    waiting: Mutex<[Option<Waker>; 2]>,
+}
+
+/// Which of the two halves of a connection waits.
+#[derive(Debug, Clone, Copy)]
+pub enum Half {
+    Reading,
+    Writing,
+}
 
 impl Written {
     pub fn add(&self, bytes: usize) {
-        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.0.total.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     fn total(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.total.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connection, whether or not its peer reads: from now on reading and writing fail.
+    pub fn cut(&self) {
+        self.0.is_cut.store(true, Ordering::SeqCst);
+        let waiting = std::mem::take(&mut *self.waiting());
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    pub fn is_cut(&self) -> bool {
+        self.0.is_cut.load(Ordering::SeqCst)
+    }
+
+    /// Has the task of `context` woken when the connection is cut; true when that has happened.
+    pub fn wait(&self, half: Half, context: &Context<'_>) -> bool {
+        let slot = &mut self.waiting()[half as usize];
+        match slot {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *slot = Some(context.waker().clone()),
+        }
+        self.is_cut()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, [Option<Waker>; 2]> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,6 +107,16 @@ impl Meter {
         readings.before += readings.now.as_ref().map_or(0, Use::written);
         let from = connection.total();
         readings.now = Some(Use { connection, from, at_most });
+    }
+
+    /// Cuts the connection that the socket uses.
+    pub fn cut(&self) {
+        let readings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = readings.now.as_ref().map(|used| used.connection.clone());
+        drop(readings);
+        if let Some(connection) = connection {
+            connection.cut();
+        }
     }
 
     /// In bytes, from the socket's first.

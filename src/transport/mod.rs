@@ -5,22 +5,32 @@
 //! | `accept` | accepts connections, cuts stalled ones, ends gracefully |
 //! | `endpoint` | answers every request under `/socket.io/` after its checks |
 //! | `handshake` | admits a new socket and reduces its request to what the layer needs |
-//! | `context`, `contexts` | what is known of a socket, and of all that poll, by their ids |
+//! | `socket_context` | what is known of one socket beside the layer |
+//! | `contexts` | finds it by the id that later requests carry |
 //! | `web_socket` | turns a connection into a WebSocket |
 //! | `upgrade` | keeps an upgrade away from the layer until it is certain |
+//! | `inspected`, `frames`, `packets` | take apart what a socket sends, before the layer parses it |
+//! | `conduct`, `allowance` | judge it: what no client sends, and rates |
 //! | `meter` | counts the bytes written to a socket |
+//! | `open_files` | raises the limit on open files |
 //!
 //! Pages (`http`) know nothing of it, and events (`realtime`) only the context of a socket.
 
 mod accept;
-mod context;
+mod allowance;
+mod conduct;
 mod contexts;
 mod endpoint;
+mod frames;
 mod handshake;
+mod inspected;
 mod meter;
+pub mod open_files;
+mod packets;
+mod socket_context;
 mod upgrade;
 mod web_socket;
 
 pub use self::accept::serve;
-pub use self::context::SocketContext;
 pub use self::endpoint::route;
+pub use self::socket_context::SocketContext;

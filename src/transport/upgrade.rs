@@ -10,18 +10,19 @@ use std::io;
 use std::io::Cursor;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use hyper::header;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::context::SocketContext;
+use super::socket_context::SocketContext;
 
 /// How long a client may take from the opened WebSocket to its upgrade packet.
 const UPGRADE_MAX: Duration = Duration::from_secs(10);
@@ -29,6 +30,40 @@ const UPGRADE_MAX: Duration = Duration::from_secs(10);
 const PACKET_BYTES_MAX: u64 = 16;
 /// What the layer answers the probe with, as it goes over the wire: one text frame that is not masked.
 const PONG: &[u8] = b"\x81\x063probe";
+/// How long the second poll waits that is ended for the sake of an upgrade. The answer to the client's
+/// probe may be lost: then polls come again and again, and none may be answered at once.
+const POLL_WAITS: Duration = Duration::from_millis(100);
+const POLL_WAITS_MAX: Duration = Duration::from_secs(4);
+
+/// The change of a socket from long-polling to a WebSocket, before the socket layer knows of it.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// One attempt at a time.
+    pub attempts: Arc<Semaphore>,
+    /// The client's probe was answered, so the client waits for the end of its poll.
+    probed: watch::Sender<bool>,
+    /// How many polls were ended for the sake of upgrades.
+    ended: AtomicU32,
+}
+
+impl Default for Upgrade {
+    fn default() -> Self {
+        let attempts = Arc::new(Semaphore::new(1));
+        Self { attempts, probed: watch::Sender::new(false), ended: AtomicU32::new(0) }
+    }
+}
+
+impl Upgrade {
+    /// How long the next poll waits for packets before it is ended: nothing for the first, and twice as
+    /// long as the one before for each that follows.
+    fn next_wait(&self) -> Duration {
+        match self.ended.fetch_add(1, Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            before => (POLL_WAITS * 2_u32.saturating_pow(before - 1)).min(POLL_WAITS_MAX),
+        }
+    }
+}
+
 /// Reads the probe, answers it, and waits for the upgrade packet. Gives the stream, which begins anew for
 /// its reader, or an error when there is no upgrade.
 pub async fn upgraded<S>(mut stream: S, context: &Arc<SocketContext>) -> io::Result<Replayed<S>>
@@ -111,7 +146,7 @@ pub async fn poll(
 }
 
 /// Resolves when a poll has to be answered for the sake of an upgrade.
-async fn must_end(upgrade: &super::context::Upgrade) {
+async fn must_end(upgrade: &Upgrade) {
     let mut probed = upgrade.probed.subscribe();
     loop {
         // The sender lives as long as the socket.
@@ -198,7 +233,12 @@ mod tests {
     }
 
     fn context() -> Arc<SocketContext> {
-        Arc::new(SocketContext::new(std::net::Ipv4Addr::LOCALHOST.into(), None, None))
+        let clock: Arc<dyn crate::clock::Clock> = Arc::new(crate::clock::SystemClock);
+        let config = <crate::config::Config as clap::Parser>::parse_from(["visavis"]);
+        let limits = crate::service::Limits::new(&config, &clock);
+        let address = std::net::Ipv4Addr::LOCALHOST.into();
+        let version = super::super::conduct::Version::Four;
+        Arc::new(SocketContext::new(address, None, None, version, limits))
     }
 
     #[tokio::test]

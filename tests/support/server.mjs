@@ -24,7 +24,7 @@ export const MODULES = join(root, "node_modules");
 const TESTS_ARE_FAST = Object.fromEntries(
   [
     ...["LOGINS", "REGISTRATIONS", "SEARCHES", "MESSAGES", "READS", "MARKS", "CHATS"],
-    ...["ACCOUNT_CHANGES", "CONNECTS", "HANDSHAKES", "PAGES", "FILES"],
+    ...["ACCOUNT_CHANGES", "CONNECTS", "HANDSHAKES", "PAGES", "FILES", "PACKETS"],
   ].map((limit) => [`VISAVIS_LIMIT_${limit}`, "1000000/m"]),
 );
 
