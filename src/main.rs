@@ -21,7 +21,7 @@ use visavis::http::LOG_FILTER;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
-use visavis::transport::{open_files, serve};
+use visavis::transport::{Connections, open_files, serve};
 
 use self::commands::progress::Display;
 
@@ -114,6 +114,7 @@ async fn serve_until_stopped(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
     let app = App::new(config, &store, &clock, passwords)?;
+    let limits = app.services.limits;
     let accounts = app.services.accounts;
     tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
     tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
@@ -129,7 +130,9 @@ async fn serve_until_stopped(
         tracing::info!("stopping");
     };
     say_what_is_served(config, &listener, &*store).await?;
-    serve(listener, app.router, config.max_connections, app.io.close(), stop).await;
+    let proxies = config.trusted_proxy.clone();
+    let open = Connections::new(config.max_connections, limits.clone(), proxies);
+    serve(listener, app.router, open, &limits, app.io.close(), stop).await;
     Ok(())
 }
 

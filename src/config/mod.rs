@@ -139,6 +139,11 @@ pub struct Config {
           value_parser = within(1..=1_000_000, 1024))]
     pub max_sockets_per_address: usize,
 
+    /// How many connections one address may have at a time; a --trusted-proxy may have more
+    #[arg(long, global = true, env = "VISAVIS_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 2048, value_name = "NUMBER",
+          value_parser = within(1..=1_000_000, 2048))]
+    pub max_connections_per_address: usize,
+
     /// How many bytes a form or a search may have
     #[arg(long, global = true, env = "VISAVIS_MAX_BODY_BYTES", default_value_t = 65_536, value_name = "BYTES",
           value_parser = within(1000..=1_000_000_000, 65_536))]

@@ -32,8 +32,18 @@ impl Message {
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
         // Ids, timestamp and the names of the fields.
-        self.message.len() + 80
+        encoded_bytes(&self.message) + 80
     }
+}
+
+/// The bytes of `text` within a JSON string: control characters take up to six each.
+fn encoded_bytes(text: &str) -> usize {
+    let extra = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(extra).sum::<usize>()
 }
 
 /// The text of a message that may be stored.

@@ -31,7 +31,7 @@ pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: AckS
             if changed {
                 let payload = BlockChanged { chat_partner_id: partner, blocked };
                 for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(events::BLOCK_CHANGED, &payload, 0);
+                    other.emit(events::BLOCK_CHANGED, &payload);
                 }
             }
         }

@@ -14,7 +14,7 @@ use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, events};
 use crate::config::LimitedAction;
-use crate::domain::{Error, Message, UserId};
+use crate::domain::{Error, UserId};
 use crate::service::Key;
 use crate::store::Older;
 
@@ -40,11 +40,10 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
                 let last_read_id = newest.read.last_read_id;
                 let joined = Joined { last_read_id, blocked: newest.blocked };
                 let count = newest.read.new_message_count;
-                match seat.protocol {
+                let bytes = match seat.protocol {
                     Protocol::Flask => seat.acknowledge(ack, &(&newest.messages, count)),
                     Protocol::Ours => seat.acknowledge(ack, &(&newest.messages, count, joined)),
-                }
-                let bytes = bytes_of(&newest.messages);
+                };
                 (Some(newest.messages), bytes)
             }
             Err(error) => {
@@ -55,12 +54,7 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
         emit(&seat, view.joined(seat.user.id, attempt, messages.as_deref()));
         drop(view);
         realtime.charge_read(seat.user.id, bytes);
-        bytes
     });
-}
-
-fn bytes_of(messages: &[Message]) -> usize {
-    messages.iter().map(Message::wire_bytes).sum()
 }
 
 pub fn history_scrolled(
@@ -88,18 +82,13 @@ pub fn history_scrolled(
             Ok(messages) if is_far && !messages.is_empty() => {
                 let sentence = format!("message_count is above {SKIPPED_MAX}; open the chat again");
                 refuse(&seat, ack, &Error::Invalid(sentence));
-                0
             }
             Ok(messages) => {
                 let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
                 seat.acknowledge(ack, &messages);
                 view.went_back(partner, older, &messages);
-                bytes_of(&messages)
             }
-            Err(error) => {
-                refuse(&seat, ack, &error);
-                0
-            }
+            Err(error) => refuse(&seat, ack, &error),
         }
     });
 }
@@ -114,15 +103,11 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: AckSend
             let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
             let (messages, more) = (missed.messages, missed.more);
             let chats: Vec<_> = chats.collect();
-            let bytes = bytes_of(&messages);
-            seat.acknowledge(ack, &Synced { user_id: seat.user.id, messages, more, chats });
+            let synced = Synced { user_id: seat.user.id, messages, more, chats };
+            let bytes = seat.acknowledge(ack, &synced);
             realtime.charge_read(seat.user.id, bytes);
-            bytes
         }
-        Err(error) => {
-            refuse(&seat, ack, &error);
-            0
-        }
+        Err(error) => refuse(&seat, ack, &error),
     });
 }
 
@@ -155,7 +140,7 @@ pub fn count_updated(
                     last_read_id: marked.state.last_read_id,
                 };
                 for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload, 0);
+                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload);
                 }
             }
         }

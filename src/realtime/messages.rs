@@ -99,23 +99,21 @@ pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
             Event::FromCurrentChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT,
                 &FromCurrentChat { message: text, timestamp, id, new_message_count },
-                text.len(),
             ),
             Event::FromAnotherChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
                 &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
-                0,
             ),
             Event::NewUser => {
                 let username = &sender.username;
                 let payload =
                     NewUser { username, id: sender.id, message_id: id, new_message_count };
-                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload, username.len());
+                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload);
             }
             Event::SentElsewhere => {
                 let chat_partner_id = delivery.receiver;
                 let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
-                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload, text.len());
+                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload);
             }
         }
     }

@@ -4,6 +4,7 @@
 mod backlog;
 mod blocks;
 mod chats;
+mod encoded;
 mod events;
 mod messages;
 mod order;
@@ -177,7 +178,7 @@ impl Realtime {
 impl Live for Realtime {
     fn chat_opened(&self, user: UserId, partner: &User) {
         for seat in self.presence.of(user) {
-            seat.emit(events::CHAT_OPENED, partner, partner.username.len());
+            seat.emit(events::CHAT_OPENED, partner);
         }
     }
 

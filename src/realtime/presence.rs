@@ -11,6 +11,7 @@ use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
 use super::backlog::{self, Answers, Backlog};
+use super::encoded;
 use super::payload::Protocol;
 use super::view::View;
 use crate::domain::{SessionKey, User, UserId};
@@ -76,12 +77,11 @@ impl Seat {
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
     /// must not be shown the next, but come back and load anew.
-    /// `text_bytes` is how long the text in it is: what every event has beside it is not counted.
-    pub fn emit<T: Serialize>(&self, event: &str, payload: &T, text_bytes: usize) {
+    pub fn emit<T: Serialize>(&self, event: &str, payload: &T) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
-        self.backlog.owe(text_bytes, self.backlog.written());
+        self.backlog.owe(encoded::bytes(payload), self.backlog.written());
         if self.backlog.is_too_much() {
             return self.cut_off();
         }
@@ -89,8 +89,8 @@ impl Seat {
     }
 
     /// Answers a question whose answer may be long: after those before it, when what this socket
-    /// was sent has left. `answer` acknowledges it and gives how many bytes that took at least.
-    pub fn answer<F: Future<Output = usize> + Send + 'static>(
+    /// was sent has left. `answer` acknowledges it.
+    pub fn answer<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
         answer: impl FnOnce(Arc<Self>) -> F + Send + 'static,
     ) {
@@ -101,9 +101,7 @@ impl Seat {
         tokio::spawn(async move {
             let turn = seat.backlog.turn().await;
             if !seat.has_left() && !seat.behind.load(Ordering::Relaxed) {
-                let written = seat.backlog.written();
-                let bytes = answer(Arc::clone(&seat)).await;
-                seat.backlog.owe(bytes, written);
+                answer(Arc::clone(&seat)).await;
             }
             seat.catch_up().await;
             drop(turn);
@@ -131,8 +129,20 @@ impl Seat {
     }
 
     /// Acknowledges an event of this socket; a tuple becomes several arguments.
-    pub fn acknowledge<T: Serialize>(&self, ack: AckSender, answer: &T) {
+    /// Gives the bytes that it takes.
+    pub fn acknowledge<T: Serialize>(&self, ack: AckSender, answer: &T) -> usize {
+        if self.behind.load(Ordering::Relaxed) {
+            return 0;
+        }
+        // A socket that does not read is cut before it is owed one more answer.
+        if self.backlog.is_too_much() {
+            self.cut_off();
+            return 0;
+        }
+        let bytes = encoded::bytes(answer);
+        self.backlog.owe(bytes, self.backlog.written());
         self.keep_up(ack.send(answer));
+        bytes
     }
 
     fn keep_up(&self, sent: Result<(), SendError>) {

@@ -30,12 +30,13 @@ pub struct Limits {
     /// Of the packets and of the bytes that one socket sends.
     of_a_socket: Option<(Rate, Rate)>,
     closed: Arc<Closed>,
+    connections_of_address: Option<Arc<Places>>,
 }
 
-/// The log of sockets that were closed for what they sent. It is bounded also where rates are off.
+/// The log of connections that were refused or closed. It is bounded also where rates are off.
 struct Closed {
     clock: Arc<dyn Clock>,
-    told: Bucket<Key>,
+    told: Bucket<(&'static str, Option<Key>)>,
 }
 
 struct Rates {
@@ -94,7 +95,9 @@ impl Limits {
             (rate(LimitedAction::SendPacket), rate(LimitedAction::SendByte))
         });
         let closed = Arc::new(Closed { clock: Arc::clone(clock), told: Bucket::new(TOLD) });
-        Self { sizes: config.sizes(), rates, of_a_socket, closed }
+        let connections_of_address =
+            rates.is_some().then(|| Places::new(config.max_connections_per_address));
+        Self { sizes: config.sizes(), rates, of_a_socket, closed, connections_of_address }
     }
 
     /// The rates of the packets and of the bytes that one socket sends; `None` where limits are off.
@@ -111,9 +114,39 @@ impl Limits {
 
     /// Logs that a socket was closed for what it sent, at most once a minute for an address.
     pub fn log_closed(&self, from: IpAddr, why: &impl fmt::Display) {
-        if self.closed.told.take(Key::address(from), self.monotonic()).is_ok() {
+        if self.is_first("sockets", Some(from)) {
             tracing::warn!(address = %from, "closed a socket of {from}: {why}");
         }
+    }
+
+    /// The place of a connection from `peer`, `Some(None)` where limits are off; `None` when the address
+    /// has as many as it may have, which is logged at most once a minute.
+    #[must_use]
+    pub fn connection(&self, peer: IpAddr) -> Option<Option<Place>> {
+        let Some(places) = &self.connections_of_address else { return Some(None) };
+        let place = places.take(peer);
+        if place.is_none() && self.is_first("connections", Some(peer)) {
+            tracing::warn!(address = %peer, "refused a connection from {peer}, which has too many (--max-connections-per-address)");
+        }
+        place.map(Some)
+    }
+
+    /// Logs that there was no room for a connection, at most once a minute.
+    pub fn log_full(&self, peer: IpAddr) {
+        if self.is_first("full", None) {
+            tracing::warn!(address = %peer, "refused a connection from {peer}: no more are served at once (--max-connections)");
+        }
+    }
+
+    /// Logs that the machine gave no connection, at most once a minute.
+    pub fn log_accept_failed(&self, error: &std::io::Error) {
+        if self.is_first("accept", None) {
+            tracing::warn!(%error, "cannot accept a connection: {error}");
+        }
+    }
+
+    fn is_first(&self, what: &'static str, whose: Option<IpAddr>) -> bool {
+        self.closed.told.take((what, whose.map(Key::address)), self.monotonic()).is_ok()
     }
 
     /// Counts one action of `key`. `from` is called only for the log.
@@ -224,7 +257,7 @@ fn digest(username: &str) -> [u8; 32] {
 }
 
 /// Whoever has one address of IPv6 has 2^64 of them.
-pub(super) fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
         address @ IpAddr::V4(_) => address,

@@ -22,6 +22,7 @@ use std::sync::Arc;
 pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use blocks::Blocks;
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
+pub(crate) use limits::network;
 pub use limits::{Key, Limits};
 pub use links::{Link, PasswordSetting};
 pub use live::Live;

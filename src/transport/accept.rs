@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower::Layer;
 
+use super::connections::{Connections, Held, Refused};
 use super::meter::{Half, Written};
+use crate::service::Limits;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,36 +32,40 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long to wait when the machine has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves at most `connections_max` connections at once, until `stop` resolves; then awaits
-/// `close_sockets`, and what is under way, but not for long.
+/// Serves `connections` until `stop` resolves; then awaits `close_sockets`, and what is under way, but
+/// not for long.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    connections_max: usize,
+    open: Arc<Connections>,
+    limits: &Limits,
     close_sockets: impl Future<Output = ()>,
     stop: impl Future<Output = ()>,
 ) {
     // Every connection holds a receiver, so the sender knows when the last one has ended.
     let (stopping, connections) = watch::channel(());
     let mut stop = pin!(stop);
-    let mut is_full = false;
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                // Refused at once: a connection that waits would time out, and tell nobody why.
-                Ok((_, peer)) if stopping.receiver_count() > connections_max => {
-                    // Said once, however many come until one is served again.
-                    if !is_full {
-                        tracing::warn!(address = %peer.ip(), "refused a connection from {}: {connections_max} are being served (--max-connections)", peer.ip());
-                    }
-                    is_full = true;
-                }
                 Ok((stream, peer)) => {
-                    is_full = false;
-                    answer(stream, peer, &router, connections.clone());
+                    let written = Written::default();
+                    match open.take(peer.ip(), &written) {
+                        Ok(held) => {
+                            let stream = Metered { stream, written, _held: held };
+                            answer(stream, peer, &router, connections.clone());
+                        }
+                        // Refused at once, without a task or an answer: a connection that waits would
+                        // time out, and a peer that has too many is not worth the bytes.
+                        Err(Refused::Full) => limits.log_full(peer.ip()),
+                        Err(Refused::Address) => {}
+                    }
                 }
-                Err(error) => pause_after(&error).await,
+                Err(error) => {
+                    limits.log_accept_failed(&error);
+                    sleep(ACCEPT_PAUSE).await;
+                }
             },
         }
     }
@@ -73,22 +80,18 @@ pub async fn serve(
     }
 }
 
-fn answer(stream: TcpStream, peer: SocketAddr, router: &Router, mut stopping: watch::Receiver<()>) {
-    if let Err(error) = prepare(&stream) {
+fn answer(metered: Metered, peer: SocketAddr, router: &Router, mut stopping: watch::Receiver<()>) {
+    if let Err(error) = prepare(&metered.stream) {
         // The peer went away between its connect and our accept.
         tracing::debug!(%error, "a connection was lost before it began: {error}");
         return;
     }
-    let written = Written::default();
-    let known = (Extension(written.clone()), Extension(ConnectInfo(peer)));
+    let known = (Extension(metered.written.clone()), Extension(ConnectInfo(peer)));
     let service = known.layer(router.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(
-            TokioIo::new(Metered { stream, written }),
-            TowerToHyperService::new(service),
-        )
+        .serve_connection(TokioIo::new(metered), TowerToHyperService::new(service))
         .with_upgrades();
     tokio::spawn(async move {
         let mut connection = pin!(connection);
@@ -111,15 +114,11 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     SockRef::from(stream).set_tcp_user_timeout(Some(STALLED_TIMEOUT))
 }
 
-async fn pause_after(error: &io::Error) {
-    tracing::warn!(%error, "cannot accept a connection: {error}");
-    sleep(ACCEPT_PAUSE).await;
-}
-
 /// A connection that counts what is written to it. Each request has the count as an extension.
 struct Metered {
     stream: TcpStream,
     written: Written,
+    _held: Held,
 }
 
 impl Metered {
@@ -158,6 +157,9 @@ impl AsyncRead for Metered {
             return Poll::Ready(Err(cut()));
         }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.written.hear();
+        }
         self.unless_cut(Half::Reading, context, read)
     }
 }

@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use crate::config::Rate;
 
-/// Holds `count` tokens of a [`Rate`] and is full again after its time.
+/// Holds `count` tokens of a [`Rate`] and is full again after its time. All times are in nanoseconds.
 #[derive(Debug)]
 pub struct Allowance {
-    /// How long one token takes to come back, in nanoseconds.
-    interval_ns: u64,
-    burst_ns: u64,
+    /// How long one token takes to come back.
+    interval: u64,
+    burst: u64,
     /// When the bucket will be full, in the time of [`crate::clock::Clock::monotonic`].
-    full_at_ns: u64,
+    full_at: u64,
 }
 
 impl Allowance {
     pub fn new(Rate { count, per }: Rate) -> Self {
-        let burst_ns = nanoseconds(per);
-        Self { interval_ns: (burst_ns / u64::from(count)).max(1), burst_ns, full_at_ns: 0 }
+        let burst = nanoseconds(per);
+        Self { interval: (burst / u64::from(count)).max(1), burst, full_at: 0 }
     }
 
     /// Takes so many tokens; false when there are fewer, and none is taken then.
     pub fn take(&mut self, tokens: u64, now: Duration) -> bool {
         let now = nanoseconds(now);
-        let cost = self.interval_ns.saturating_mul(tokens);
-        let full_at = self.full_at_ns.max(now).saturating_add(cost);
-        let has_enough = full_at <= now.saturating_add(self.burst_ns);
+        let cost = self.interval.saturating_mul(tokens);
+        let full_at = self.full_at.max(now).saturating_add(cost);
+        let has_enough = full_at <= now.saturating_add(self.burst);
         if has_enough {
-            self.full_at_ns = full_at;
+            self.full_at = full_at;
         }
         has_enough
     }

@@ -139,8 +139,8 @@ impl Conduct {
         }
         let is_elsewhere = rest.first() == Some(&b'/') && rest != b"/,";
         match kind {
-            b'0' if self.has_asked => Err(Violation::RepeatedConnect),
             b'0' | b'1' | b'2' if is_elsewhere => Err(Violation::OtherNamespace),
+            b'0' if self.has_asked => Err(Violation::RepeatedConnect),
             b'0' => {
                 self.has_asked = true;
                 Ok(())

@@ -13,6 +13,7 @@ pub struct Written(Arc<Connection>);
 struct Connection {
     total: AtomicU64,
     is_cut: AtomicBool,
+    has_heard: AtomicBool,
     /// What waits to read and what waits to write.
     waiting: Mutex<[Option<Waker>; 2]>,
 }
@@ -31,6 +32,16 @@ impl Written {
 
     fn total(&self) -> u64 {
         self.0.total.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the peer has sent something.
+    pub fn hear(&self) {
+        self.0.has_heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the peer has not sent a byte yet.
+    pub fn is_silent(&self) -> bool {
+        !self.0.has_heard.load(Ordering::Relaxed)
     }
 
     /// Ends the connection, whether or not its peer reads: from now on reading and writing fail.

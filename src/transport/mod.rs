@@ -3,6 +3,7 @@
 //! | file | responsibility |
 //! | --- | --- |
 //! | `accept` | accepts connections, cuts stalled ones, ends gracefully |
+//! | `connections` | bounds the open connections, of each address and together |
 //! | `endpoint` | answers every request under `/socket.io/` after its checks |
 //! | `handshake` | admits a new socket and reduces its request to what the layer needs |
 //! | `socket_context` | what is known of one socket beside the layer |
@@ -19,6 +20,7 @@
 mod accept;
 mod allowance;
 mod conduct;
+mod connections;
 mod contexts;
 mod endpoint;
 mod frames;
@@ -32,5 +34,6 @@ mod upgrade;
 mod web_socket;
 
 pub use self::accept::serve;
+pub use self::connections::Connections;
 pub use self::endpoint::route;
 pub use self::socket_context::SocketContext;

@@ -15,7 +15,7 @@ use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::service::{Passwords, Services};
 use visavis::store::Store;
-use visavis::transport::serve;
+use visavis::transport::{Connections, serve};
 
 use super::log::{self, Secrets};
 use super::{StillClock, open, sqlite};
@@ -66,7 +66,9 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
-        tokio::spawn(serve(listener, app.router, config.max_connections, close, stop));
+        let limits = app.services.limits.clone();
+        let open = Connections::new(config.max_connections, limits.clone(), Vec::new());
+        tokio::spawn(async move { serve(listener, app.router, open, &limits, close, stop).await });
         let secrets = Secrets::default();
         Self { address, store, clock: still, services: app.services, secrets, _dir: dir }
     }
