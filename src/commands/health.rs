@@ -29,7 +29,7 @@ pub fn check(address: SocketAddr) -> anyhow::Result<()> {
 }
 
 /// A server that listens on every address is asked on the loopback one.
-pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

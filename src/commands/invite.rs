@@ -7,14 +7,15 @@ use visavis::clock::SystemClock;
 use visavis::config::{Config, Registration};
 use visavis::service::Operator;
 
-use super::user::{open_or_make, print_link};
+use super::user::{link_base, open_or_make, print_link};
 
 pub fn run(config: &Config, valid_for: Duration) -> anyhow::Result<()> {
+    link_base(config)?;
     let store = open_or_make(&config.database)?;
     let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let link = runtime.block_on(operator.invite(valid_for.try_into()?))?;
-    print_link(config, "One person registers", &link);
+    print_link(config, "One person registers", &link)?;
     if config.registration != Registration::Invite {
         eprintln!("(it works where the server runs with --registration invite)");
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use anyhow::ensure;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -14,12 +15,13 @@ use visavis::service::{Link, Operator};
 use visavis::store::Listed;
 use visavis::store::sqlite::{OpenError, SqliteStore};
 
-use super::health::reachable;
-
 const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
 
 pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
+    if matches!(command, UserCommand::Add { .. } | UserCommand::ResetPassword { .. }) {
+        link_base(config)?;
+    }
     let store = match command {
         UserCommand::Add { .. } => open_or_make(&config.database)?,
         _ => SqliteStore::open_beside(&config.database)?,
@@ -39,11 +41,11 @@ async fn act(config: &Config, operator: &Operator, command: &UserCommand) -> any
         UserCommand::List => list(operator).await?,
         UserCommand::Add { name } => {
             let link = operator.add(name).await?;
-            print_link(config, &format!("{} was added, and sets a password", shown(name)), &link);
+            print_link(config, &format!("{} was added, and sets a password", shown(name)), &link)?;
         }
         UserCommand::ResetPassword { name } => {
             let link = operator.reset_password(name).await?;
-            print_link(config, &format!("{} sets a new password", shown(name)), &link);
+            print_link(config, &format!("{} sets a new password", shown(name)), &link)?;
         }
         UserCommand::Disable { name } => {
             let changed = operator.disable(name).await?;
@@ -82,13 +84,28 @@ async fn list(operator: &Operator) -> anyhow::Result<()> {
 }
 
 /// The only place where a link's secret is told.
-pub fn print_link(config: &Config, what: &str, link: &Link) {
+pub fn print_link(config: &Config, what: &str, link: &Link) -> anyhow::Result<()> {
+    let base = link_base(config)?;
     println!("{what} with this link, once, until {}:", moment(link.expires_at));
-    let origin = match &config.public_url {
-        Some(url) => url.to_string(),
-        None => format!("http://{}", reachable(config.listen)),
-    };
-    println!("{origin}{}", link.path);
+    println!("{base}{}", link.path);
+    Ok(())
+}
+
+/// The beginning of each link. Called before anything is written, too, so that no link is made that
+/// cannot be printed.
+///
+/// # Errors
+/// Without `--public-url`, a server that listens on every address has none that others can use.
+pub fn link_base(config: &Config) -> anyhow::Result<String> {
+    if let Some(url) = &config.public_url {
+        return Ok(url.to_string());
+    }
+    ensure!(
+        !config.listen.ip().is_unspecified(),
+        "a link needs the address that browsers use, and --listen {} names none; give it with --public-url, VISAVIS_PUBLIC_URL, as in --public-url https://chat.example",
+        config.listen
+    );
+    Ok(format!("http://{}", config.listen))
 }
 
 fn moment(at: OffsetDateTime) -> String {

@@ -256,3 +256,31 @@ fn what_cannot_be_done_is_told_in_one_line() {
     assert_eq!(std::fs::read(&flask).unwrap(), before);
     assert!(!missing.exists());
 }
+
+#[test]
+fn a_link_that_would_lead_nowhere_is_not_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    assert_eq!(user(&path, &["add", "ann"]).0, 0);
+    let before = std::fs::read(&path).unwrap();
+    for listen in ["0.0.0.0:5000", "[::]:5000"] {
+        for arguments in
+            [&["invite"][..], &["user", "add", "bob"], &["user", "reset-password", "ann"]]
+        {
+            let run = |more: &[&str]| {
+                let mut command = Command::new(PROGRAM);
+                command.arg("--database").arg(&path).args(["--listen", listen]).args(more);
+                command.args(arguments).output().unwrap()
+            };
+            let output = run(&[]);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+            assert!(said.contains("--public-url https://chat.example"), "{said}");
+            assert_eq!(std::fs::read(&path).unwrap(), before, "{arguments:?} wrote something");
+        }
+    }
+    let mut command = Command::new(PROGRAM);
+    command.arg("--database").arg(&path).args(["--listen", "0.0.0.0:5000", "invite"]);
+    let output = command.args(["--public-url", "https://chat.example"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\nhttps://chat.example/register"));
+}
