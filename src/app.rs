@@ -7,7 +7,7 @@ use socketioxide::SocketIo;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, Site, Unready};
+use crate::http::{self, Site, Unready, Views};
 use crate::realtime::Realtime;
 use crate::service::{Limits, Live, Passwords, Services};
 use crate::store::Store;
@@ -18,6 +18,8 @@ pub struct App {
     pub router: Router,
     /// Closes every socket when the program ends.
     pub io: SocketIo,
+    /// The pages, whose templates can be read again.
+    pub views: Arc<Views>,
     pub services: Services,
     /// Reaches the sockets of people.
     pub live: Arc<dyn Live>,
@@ -37,8 +39,9 @@ impl App {
         let services = Services::new(store, clock, passwords, Limits::new(config, clock));
         let (layer, io, realtime) = Realtime::start(services.clone());
         let site = Site::new(config, services.clone(), realtime.clone())?;
+        let views = Arc::clone(&site.views);
         let endpoint = transport::route(&site, &layer);
         let router = http::router(site, endpoint);
-        Ok(Self { router, io, services, live: realtime })
+        Ok(Self { router, io, views, services, live: realtime })
     }
 }

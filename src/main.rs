@@ -11,24 +11,22 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
-use visavis::http::LOG_FILTER;
+use visavis::http::{LOG_FILTER, Views};
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 use visavis::transport::{Connections, open_files, serve};
 
 use self::commands::progress::Display;
+use self::commands::signals::Signals;
 
 /// The exit code for a setting that cannot be taken.
 const WRONG_SETTING: u8 = 2;
-/// The signal of a write beyond the limit on file sizes, on Linux.
-const SIGXFSZ: i32 = 25;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -38,6 +36,13 @@ fn main() -> ExitCode {
             let Some(line) = config::file::complaint(&error) else { error.exit() };
             eprintln!("visavis: {line}");
             return ExitCode::from(WRONG_SETTING);
+        }
+    };
+    let signals = match Signals::listen(config.command.is_none()) {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("visavis: {error:#}");
+            return ExitCode::FAILURE;
         }
     };
     let outcome = match &config.command {
@@ -62,7 +67,7 @@ fn main() -> ExitCode {
         Some(Command::Invite { valid_for }) => {
             start_log(&config).and_then(|()| commands::invite::run(&config, *valid_for))
         }
-        None => run(&config),
+        None => run(&config, &signals),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -73,7 +78,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: &Config) -> anyhow::Result<()> {
+fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
     start_log(config)?;
     open_files::raise();
     if let Err(warning) = open_files::check(config.max_connections) {
@@ -96,7 +101,7 @@ fn run(config: &Config) -> anyhow::Result<()> {
         );
     }
     let store = Arc::new(store);
-    let served = runtime.block_on(serve_until_stopped(config, listener, store.clone()));
+    let served = runtime.block_on(serve_until_stopped(config, listener, store.clone(), signals));
     // What still runs (a stalled peer's connection) does not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
     // Closed by hand: sockets that were cut off may own the store for ever.
@@ -110,6 +115,7 @@ async fn serve_until_stopped(
     config: &Config,
     listener: TcpListener,
     store: Arc<dyn Store>,
+    signals: &Arc<Signals>,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
@@ -118,15 +124,10 @@ async fn serve_until_stopped(
     let accounts = app.services.accounts;
     tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
     tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
-    // A write beyond a limit on file sizes is an error like a full disk, not the end of the program.
-    let _file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    tokio::spawn(reload_at_hangup(Arc::clone(signals), app.views));
+    signals.serve();
+    let stop = async {
+        signals.stopped().await;
         tracing::info!("stopping");
     };
     say_what_is_served(config, &listener, &*store).await?;
@@ -134,6 +135,15 @@ async fn serve_until_stopped(
     let open = Connections::new(config.max_connections, limits.clone(), proxies);
     serve(listener, app.router, open, &limits, app.io.close(), stop).await;
     Ok(())
+}
+
+async fn reload_at_hangup(signals: Arc<Signals>, views: Arc<Views>) {
+    loop {
+        signals.reload().await;
+        let read =
+            if views.reload() { "read the templates again" } else { "no templates to read again" };
+        tracing::info!("SIGHUP: {read}; settings are read at the next start only");
+    }
 }
 
 async fn say_what_is_served(

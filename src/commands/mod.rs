@@ -1,4 +1,4 @@
-//! What the program does instead of serving: a file for each subcommand.
+//! What the program does instead of serving: a file for each subcommand; its progress and signals.
 
 pub mod backup;
 pub mod check;
@@ -7,4 +7,5 @@ pub mod health;
 pub mod import;
 pub mod invite;
 pub mod progress;
+pub mod signals;
 pub mod user;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::{fs, io};
 
 use minijinja::value::Serde;
@@ -51,21 +51,32 @@ pub struct Folder {
     path: PathBuf,
     /// The path below which the chat lies.
     root: String,
-    /// As they were read at the start, or nothing where they are read for each page.
-    read: Option<Environment<'static>>,
+    /// As they were read last, or nothing where they are read for each page.
+    read: Option<RwLock<Arc<Environment<'static>>>>,
 }
 
 impl Folder {
     /// Reads the folder; with `reload`, again for each page.
     pub fn new(path: &Path, root: &str, reload: bool) -> Self {
-        let read = (!reload).then(|| environment_over(sources(path), root));
+        let read = (!reload).then(|| RwLock::new(Arc::new(environment_over(sources(path), root))));
         Self { path: path.to_owned(), root: root.to_owned(), read }
+    }
+
+    /// Reads the folder again.
+    pub fn reload(&self) {
+        if let Some(read) = &self.read {
+            let environment = Arc::new(environment_over(sources(&self.path), &self.root));
+            *read.write().unwrap_or_else(PoisonError::into_inner) = environment;
+        }
     }
 
     /// The page `name`, drawn.
     pub fn draw(&self, name: &str, context: &Value) -> Result<String, Error> {
         match &self.read {
-            Some(environment) => draw(environment, name, context),
+            Some(read) => {
+                let environment = read.read().unwrap_or_else(PoisonError::into_inner).clone();
+                draw(&environment, name, context)
+            }
             // Reading files holds this thread up for a moment; it is for whoever writes templates.
             None => draw(&environment_over(sources(&self.path), &self.root), name, context),
         }

@@ -106,6 +106,17 @@ impl Views {
         Ok(Self { embedded, registration_closed, own: Some(own) })
     }
 
+    /// Reads a deployment's templates again, and logs what is wrong with them. False where there are
+    /// none.
+    pub fn reload(&self) -> bool {
+        let Some(own) = &self.own else { return false };
+        own.reload();
+        for problem in own.problems() {
+            tracing::error!("a template is wrong: {problem}");
+        }
+        true
+    }
+
     /// Whether pages are drawn from a deployment's templates.
     pub fn are_a_deployments(&self) -> bool {
         self.own.is_some()

@@ -437,3 +437,62 @@ fn connections_beyond_the_limit_are_refused_until_one_ends() {
     // The server hears of the end a moment later.
     assert!((0..100).any(|_| healthy()));
 }
+
+#[test]
+fn sighup_reads_the_templates_again_and_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let templates = dir.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    fs::write(templates.join("login.html"), "the old page").unwrap();
+    let (mut running, address) = started(dir.path(), &["--templates", "templates"]);
+    assert!(login_page(&address).contains("the old page"));
+    fs::write(templates.join("login.html"), "the new page").unwrap();
+    assert!(login_page(&address).contains("the old page"));
+    let pid = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    let begun = std::time::Instant::now();
+    while !login_page(&address).contains("the new page") {
+        assert!(begun.elapsed().as_secs() < 30, "the templates are not read again");
+    }
+    assert!(running.0.try_wait().unwrap().is_none(), "SIGHUP ended it");
+}
+
+fn login_page(address: &str) -> String {
+    use std::io::{Read, Write};
+    let mut peer = std::net::TcpStream::connect(address).unwrap();
+    write!(peer, "GET /login HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    peer.read_to_string(&mut page).unwrap();
+    page
+}
+
+#[test]
+fn sigterm_during_a_conversion_ends_it_and_leaves_the_flask_database() {
+    let (path, dir) = flask_database();
+    let flask = Connection::open(&path).unwrap();
+    flask
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+             INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+             SELECT sender_id, receiver_id, message, timestamp FROM n, (SELECT * FROM messages LIMIT 1)",
+        )
+        .unwrap();
+    let count = |db: &Connection| -> i64 {
+        db.query_row("SELECT count(receiver_id) FROM messages", (), |row| row.get(0)).unwrap()
+    };
+    let before = count(&flask);
+    drop(flask);
+    let mut command = Command::new(PROGRAM);
+    command.args(["--listen", "127.0.0.1:0", "--database"]).arg(&path).stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    let backup = dir.path().join("messenger.db.flask-backup");
+    while !backup.exists() {
+        assert!(running.0.try_wait().unwrap().is_none(), "it ended before it converted");
+        std::thread::yield_now();
+    }
+    let pid = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    // An exit code, not a death by the signal: process 1 does not die by signals.
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    assert_eq!(count(&Connection::open(&path).unwrap()), before);
+}
