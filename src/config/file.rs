@@ -136,6 +136,13 @@ mod tests {
     }
 
     #[test]
+    fn the_log_is_set_for_subcommands_too() {
+        let config = load_with("", &["user", "list", "--log=debug", "--log-format=json"]).unwrap();
+        assert_eq!(config.log, "debug");
+        assert_eq!(config.log_format, crate::config::LogFormat::Json);
+    }
+
+    #[test]
     fn what_is_wrong_in_the_file_is_said_with_its_name() {
         for (file, words) in [
             ("colour = \"blue\"", "there is no setting \"colour\""),

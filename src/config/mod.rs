@@ -17,7 +17,9 @@ pub use self::limits::{CountedBy, LIMITS, Limit, LimitedAction, RateLimits};
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
-use self::value::{MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_cookie_name, parse_network, within};
+use self::value::{
+    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_cookie_name, parse_log, parse_network, within,
+};
 use crate::command::Command;
 
 /// A chat for two on your own server: one program, one SQLite file.
@@ -170,11 +172,17 @@ pub struct Config {
     pub bcrypt_cost: u32,
 
     /// What to log: error, warn, info, debug or trace, or a filter such as visavis=debug
-    #[arg(long, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL")]
+    #[arg(long, global = true, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL", value_parser = parse_log)]
     pub log: String,
 
     /// How to write the log
-    #[arg(long, env = "VISAVIS_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        env = "VISAVIS_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     pub log_format: LogFormat,
 }
 

@@ -149,6 +149,24 @@ pub(super) fn parse_origin(url: &str) -> Result<Origin, String> {
     Ok(Origin(format!("{scheme}://{host}")))
 }
 
+/// Levels and filters such as `warn,visavis=debug`. A word that is no level would be a module's name to
+/// the filter, and silence everything else.
+pub(super) fn parse_log(text: &str) -> Result<String, String> {
+    let is_level = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        ["off", "error", "warn", "info", "debug", "trace"].contains(&&*word)
+    };
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let fits = |part: &&str| match part.rsplit_once('=') {
+        Some((target, level)) => !target.trim().is_empty() && is_level(level),
+        None => is_level(part),
+    };
+    if parts.iter().all(fits) {
+        return Ok(parts.join(","));
+    }
+    Err("give error, warn, info, debug or trace, or a filter, as in visavis=debug".to_owned())
+}
+
 /// A cookie's name as every program on the way takes it.
 pub(super) fn parse_cookie_name(name: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -168,6 +186,17 @@ mod tests {
         assert_eq!(parse_rate("1/h"), Ok(Rate { count: 1, per: Duration::from_hours(1) }));
         for wrong in ["60", "60/", "/m", "0/m", "-1/m", "1.5/s", "60/d", "60/m "] {
             assert!(parse_rate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_to_log_is_a_level_or_a_filter() {
+        for right in ["info", "DEBUG", "off", "visavis=debug", "warn,visavis::http=trace"] {
+            assert_eq!(parse_log(right).as_deref(), Ok(right));
+        }
+        assert_eq!(parse_log("warn, visavis=debug").as_deref(), Ok("warn,visavis=debug"));
+        for wrong in ["", "bogus", "visavis", "info,", "visavis=bogus", "=info"] {
+            assert!(parse_log(wrong).unwrap_err().contains("as in visavis=debug"), "{wrong}");
         }
     }
 
