@@ -14,7 +14,7 @@ const ROUTES: [(&str, &[&str]); 16] = [
     ("/", &["GET", "HEAD"]),
     ("/register", &["GET", "HEAD", "POST"]),
     ("/login", &["GET", "HEAD", "POST"]),
-    ("/logout", &["GET", "HEAD"]),
+    ("/logout", &["GET", "HEAD", "POST"]),
     ("/reset/0123", &["GET", "HEAD", "POST"]),
     ("/find", &["GET", "HEAD", "POST"]),
     ("/add", &["POST"]),
