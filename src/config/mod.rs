@@ -156,6 +156,12 @@ pub struct Config {
           value_parser = within(PACKET_BYTES_MIN..=1_000_000_000, 1_000_000))]
     pub max_packet_bytes: usize,
 
+    /// How many bytes may wait for sockets that do not read, all together; over it the socket for which
+    /// most is waiting is cut
+    #[arg(long, global = true, env = "VISAVIS_MAX_QUEUED_BYTES", default_value_t = 256_000_000, value_name = "BYTES",
+          value_parser = within(10_000_000..=1_000_000_000_000, 256_000_000))]
+    pub max_queued_bytes: usize,
+
     /// How many characters a message may have
     #[arg(long, global = true, env = "VISAVIS_MAX_MESSAGE_CHARS", default_value_t = MESSAGE_CHARS_MAX, value_name = "NUMBER",
           value_parser = within(1..=MESSAGE_CHARS_MAX, 2000))]
@@ -199,6 +205,7 @@ impl Config {
         Sizes {
             body_bytes: self.max_body_bytes,
             packet_bytes: self.max_packet_bytes,
+            queued_bytes: self.max_queued_bytes,
             message_chars: self.max_message_chars,
             json_depth: self.max_json_depth,
         }

@@ -38,6 +38,8 @@ pub enum Switch {
 pub struct Sizes {
     pub body_bytes: usize,
     pub packet_bytes: usize,
+    /// What is queued for all sockets together.
+    pub queued_bytes: usize,
     pub message_chars: usize,
     pub json_depth: usize,
 }

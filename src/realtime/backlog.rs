@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, Semaphore};
 
+use super::queued::Queued;
 use crate::transport::SocketContext;
 
 /// How many questions of a socket may wait for their answers. Clients ask for the next thing when
@@ -34,18 +35,21 @@ pub struct Backlog {
     questions: AtomicUsize,
     turn: Mutex<()>,
     pub answers: Answers,
+    /// What is queued for all sockets.
+    queued: Arc<Queued>,
 }
 
 impl Backlog {
-    pub fn new(context: Arc<SocketContext>, answers: Answers) -> Self {
+    pub fn new(context: Arc<SocketContext>, answers: Answers, queued: Arc<Queued>) -> Self {
         let (settled_at, questions) = (AtomicU64::new(0), AtomicUsize::new(0));
-        Self { context, settled_at, questions, turn: Mutex::default(), answers }
+        Self { context, settled_at, questions, turn: Mutex::default(), answers, queued }
     }
 
     /// Notes that `bytes` were handed over, or more: were it less, what is never written would stay
     /// owed for ever, and add up.
     /// `written` is the reading before anything of it could leave.
     pub fn owe(&self, bytes: usize, written: u64) {
+        self.queued.add(bytes);
         let bytes = bytes as u64;
         let later = |settled_at: u64| Some(settled_at.max(written) + bytes);
         // The closure always gives a value.
@@ -62,8 +66,8 @@ impl Backlog {
     }
 
     /// About how many bytes have not been written yet.
-    fn owed(&self) -> u64 {
-        self.settled_at.load(Ordering::Relaxed).saturating_sub(self.context.meter.written())
+    pub fn owed(&self) -> u64 {
+        self.settled_at.load(Ordering::Relaxed).saturating_sub(self.written())
     }
 
     pub fn is_little(&self) -> bool {
@@ -72,6 +76,11 @@ impl Backlog {
 
     pub fn is_too_much(&self) -> bool {
         self.owed() > OWED_MAX
+    }
+
+    /// Cuts the connection that the socket uses.
+    pub fn cut(&self) {
+        self.context.cut();
     }
 
     /// Whether one more question may wait. [`Backlog::answered`] is called in the end.

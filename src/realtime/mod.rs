@@ -11,6 +11,7 @@ mod order;
 mod packet;
 pub mod payload;
 mod presence;
+mod queued;
 mod reply;
 mod view;
 
@@ -31,6 +32,7 @@ use self::order::Order;
 use self::packet::Packet;
 use self::payload::{Auth, Protocol};
 use self::presence::{Presence, Seat};
+use self::queued::Queued;
 use crate::config::LimitedAction;
 use crate::domain::{Error, SessionKey, User, UserId};
 use crate::service::{Key, Live, Services};
@@ -52,6 +54,7 @@ pub struct Realtime {
     services: Services,
     presence: Presence,
     order: Order,
+    queued: Arc<Queued>,
     /// Numbers the attempts to join a chat, so that a late one does not undo a newer.
     joins: AtomicU64,
 }
@@ -62,12 +65,16 @@ impl Realtime {
     #[must_use]
     pub fn start(services: Services) -> (SocketIoLayer, SocketIo, Arc<Self>) {
         let packet_bytes = services.limits.sizes.packet_bytes;
+        let queued_bytes = services.limits.sizes.queued_bytes;
         let realtime = Arc::new(Self {
             services,
             presence: Presence::default(),
             order: Order::start(),
             joins: AtomicU64::new(0),
+            queued: Arc::default(),
         });
+        let (queued, weak) = (Arc::clone(&realtime.queued), Arc::downgrade(&realtime));
+        tokio::spawn(queued::bound(queued, weak, queued_bytes as u64));
         let (layer, io) = SocketIo::builder()
             .max_payload(packet_bytes as u64)
             .ws_max_message_size(packet_bytes)
@@ -118,7 +125,8 @@ impl Realtime {
         if limits.take(LimitedAction::Connect, Key::Person(user.id), || from).is_err() {
             return Err(Refused::TooOften);
         }
-        let backlog = Backlog::new(context, self.presence.answers(user.id));
+        let backlog =
+            Backlog::new(context, self.presence.answers(user.id), Arc::clone(&self.queued));
         let seat = Arc::new(Seat::new(socket.clone(), user, session, protocol, backlog));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);

@@ -71,6 +71,20 @@ impl Seat {
         }
     }
 
+    fn owe(&self, bytes: usize) {
+        self.backlog.owe(bytes, self.backlog.written());
+    }
+
+    /// About how many bytes have been queued for the peer and not been written yet.
+    pub fn owed(&self) -> u64 {
+        self.backlog.owed()
+    }
+
+    /// Ends the connection without waiting for the peer, so that what is queued for it is freed.
+    pub fn cut(&self) {
+        self.backlog.cut();
+    }
+
     fn has_left(&self) -> bool {
         self.has_left.load(Ordering::Relaxed)
     }
@@ -81,7 +95,7 @@ impl Seat {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
-        self.backlog.owe(encoded::bytes(payload), self.backlog.written());
+        self.owe(encoded::bytes(payload));
         if self.backlog.is_too_much() {
             return self.cut_off();
         }
@@ -140,7 +154,7 @@ impl Seat {
             return 0;
         }
         let bytes = encoded::bytes(answer);
-        self.backlog.owe(bytes, self.backlog.written());
+        self.owe(bytes);
         self.keep_up(ack.send(answer));
         bytes
     }
@@ -214,6 +228,12 @@ impl Presence {
         self.of(user)
             .first()
             .map_or_else(backlog::answers, |seat| Arc::clone(&seat.backlog.answers))
+    }
+
+    /// Every connected socket.
+    pub fn all(&self) -> Vec<Arc<Seat>> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        seats.values().flatten().cloned().collect()
     }
 
     /// The sockets of a user but one.

@@ -74,6 +74,11 @@ impl SocketContext {
         Ok(conduct.has_left())
     }
 
+    /// Cuts the connection that the socket uses, whether or not its peer reads.
+    pub fn cut(&self) {
+        self.meter.cut();
+    }
+
     pub(super) fn version(&self) -> Version {
         self.conduct().version()
     }
