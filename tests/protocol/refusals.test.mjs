@@ -21,13 +21,13 @@ const BLOCK = "block";
 
 /** What is no object at all; the first is no payload whatever. @type {unknown[][]} */
 const NO_OBJECTS = [
-  [], [null], ["text"], [""], [7], [true], [[]], [[1, 2]], [{}], [Buffer.from("x")],
+  [], [null], ["text"], [""], [7], [true], [[]], [[1, 2]], [{}],
 ];
 
 /** What is no id of a user. @type {unknown[]} */
 const NO_IDS = [
   undefined, null, "", " ", "x", "1x", "1.5", "-1", "0x1", 1.5, -1, 0, 1e300, 2 ** 63,
-  "99999999999999999999", true, [], [1], {}, { id: 1 }, Buffer.from("1"), "x".repeat(50_000),
+  "99999999999999999999", true, [], [1], {}, { id: 1 }, "x".repeat(50_000),
 ];
 
 /**
@@ -48,25 +48,25 @@ function malformed(partner) {
     all.push([READ, { chat_partner_id: id, new_message_count: 0 }]);
     all.push([BLOCK, { chat_partner_id: id, blocked: true }]);
   }
-  for (const blocked of [undefined, null, "", "true", 0, 1, [], {}, Buffer.from("1")]) {
+  for (const blocked of [undefined, null, "", "true", 0, 1, [], {}]) {
     all.push([BLOCK, { chat_partner_id, blocked }]);
   }
-  for (const count of [undefined, null, "x", 1.5, -1, 1e300, true, [], {}, Buffer.from("1")]) {
+  for (const count of [undefined, null, "x", 1.5, -1, 1e300, true, [], {}]) {
     all.push([OLDER, { chat_partner_id, message_count: count }]);
   }
-  for (const before of ["x", 1.5, 1e300, true, [], {}, Buffer.from("1")]) {
+  for (const before of ["x", 1.5, 1e300, true, [], {}]) {
     all.push([OLDER, { chat_partner_id, message_count: 0, before_id: before }]);
   }
-  for (const message of [undefined, null, 7, true, [], ["hello"], {}, Buffer.from("hello")]) {
+  for (const message of [undefined, null, 7, true, [], ["hello"], {}]) {
     all.push([SEND, { chat_partner_id, message }]);
   }
-  for (const clientId of ["x", "", 7, true, [], {}, `${randomUUID()}0`, Buffer.alloc(16)]) {
+  for (const clientId of ["x", "", 7, true, [], {}, `${randomUUID()}0`]) {
     all.push([SEND, { chat_partner_id, message: "hello", client_id: clientId }]);
   }
-  for (const count of [undefined, null, "x", 1.5, 1e300, true, [], {}, Buffer.from("1")]) {
+  for (const count of [undefined, null, "x", 1.5, 1e300, true, [], {}]) {
     all.push([READ, { chat_partner_id, new_message_count: count }]);
   }
-  for (const position of ["x", 1.5, 1e300, true, [], {}, Buffer.from("1")]) {
+  for (const position of ["x", 1.5, 1e300, true, [], {}]) {
     all.push([READ, { chat_partner_id, new_message_count: 0, last_read_id: position }]);
   }
   return all;
@@ -119,7 +119,7 @@ for (const version of VERSIONS) {
     const [ann] = await newcomers(server, "ann");
     const tab = await ann.connect({ version });
     await assertRefused(tab, JOIN, "text");
-    await assertRefused(tab, SEND, { message: Buffer.from("x"), chat_partner_id: 1 });
+    await assertRefused(tab, SEND, { message: ["x"], chat_partner_id: 1 });
   });
 }
 
