@@ -51,6 +51,9 @@ pub enum Command {
         /// How long the link is good, as in 12h or 7d; at most 365d
         #[arg(long, default_value = "7d", value_name = "TIME", value_parser = parse_life)]
         valid_for: Duration,
+        /// Make the database if there is none
+        #[arg(long)]
+        create: bool,
     },
 }
 
@@ -73,7 +76,12 @@ pub enum UserCommand {
     /// List everybody: id, state, sessions, when last seen, name
     List,
     /// Add a person, and print a link with which they set their password, once, within 4 hours
-    Add { name: String },
+    Add {
+        name: String,
+        /// Make the database if there is none
+        #[arg(long)]
+        create: bool,
+    },
     /// Shut a person out: sessions and sockets end, and no login succeeds
     Disable { name: String },
     /// Let a person in again who was shut out, with the password they had

@@ -64,8 +64,8 @@ fn main() -> ExitCode {
         Some(Command::User(command)) => {
             start_log(&config).and_then(|()| commands::user::run(&config, command))
         }
-        Some(Command::Invite { valid_for }) => {
-            start_log(&config).and_then(|()| commands::invite::run(&config, *valid_for))
+        Some(Command::Invite { valid_for, create }) => {
+            start_log(&config).and_then(|()| commands::invite::run(&config, *valid_for, *create))
         }
         None => run(&config, &signals),
     };

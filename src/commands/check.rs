@@ -9,7 +9,9 @@ use visavis::transport::open_files;
 
 /// Prints a line for each thing looked at; false when something is wrong.
 pub fn run(config: &Config) -> bool {
-    let mut findings = vec![listen(config), database(config), public_url(config)];
+    let mut findings = vec![listen(config)];
+    findings.extend(database(config));
+    findings.push(public_url(config));
     findings.extend(templates(config));
     findings.push(static_files(config));
     findings.push(open_files::check(config.max_connections));
@@ -31,24 +33,22 @@ fn listen(config: &Config) -> Finding {
     }
 }
 
-fn database(config: &Config) -> Finding {
+fn database(config: &Config) -> Vec<Finding> {
     let path = config.database.display();
-    match SqliteStore::inspect(&config.database).and_then(|found| {
-        if found != Inspection::Missing {
-            SqliteStore::check_pages(&config.database)?;
+    let found = match SqliteStore::check(&config.database) {
+        Ok(found) => found,
+        Err(faults) => return faults.iter().map(|fault| Err(fault.to_string())).collect(),
+    };
+    vec![Ok(match found {
+        Inspection::Missing => format!("{path} would be made"),
+        Inspection::Ours => format!("{path} is a database of visavis"),
+        Inspection::Older => {
+            format!("{path} is a database of an older visavis and would be brought to this one")
         }
-        Ok(found)
-    }) {
-        Ok(Inspection::Missing) => Ok(format!("{path} would be made")),
-        Ok(Inspection::Ours) => Ok(format!("{path} is a database of visavis")),
-        Ok(Inspection::Older) => {
-            Ok(format!("{path} is a database of an older visavis and would be brought to this one"))
+        Inspection::Flask => {
+            format!("{path} is the Flask chat's and would be converted, with a backup beside it")
         }
-        Ok(Inspection::Flask) => Ok(format!(
-            "{path} is the Flask chat's and would be converted, with a backup beside it"
-        )),
-        Err(error) => Err(error.to_string()),
-    }
+    })]
 }
 
 /// The program's own templates are tested when it is built; a deployment's are not.

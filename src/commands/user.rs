@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -23,7 +23,7 @@ pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
         link_base(config)?;
     }
     let store = match command {
-        UserCommand::Add { .. } => open_or_make(&config.database)?,
+        UserCommand::Add { create, .. } => open_or_make(&config.database, *create)?,
         _ => SqliteStore::open_beside(&config.database)?,
     };
     let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
@@ -31,15 +31,23 @@ pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
     runtime.block_on(act(config, &operator, command))
 }
 
-/// The first people may be let in before the first start.
-pub fn open_or_make(database: &Path) -> Result<SqliteStore, OpenError> {
-    if database.exists() { SqliteStore::open_beside(database) } else { SqliteStore::open(database) }
+/// The first people may be let in before the first start, with `create`. Without it a path with a
+/// typing error makes no database.
+pub fn open_or_make(database: &Path, create: bool) -> anyhow::Result<SqliteStore> {
+    match SqliteStore::open_beside(database) {
+        Err(OpenError::Missing(_)) if create => Ok(SqliteStore::open(database)?),
+        Err(OpenError::Missing(path)) => bail!(
+            "there is no database {}; name it with --database, or add --create to make it",
+            path.display()
+        ),
+        opened => Ok(opened?),
+    }
 }
 
 async fn act(config: &Config, operator: &Operator, command: &UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::List => list(operator).await?,
-        UserCommand::Add { name } => {
+        UserCommand::Add { name, .. } => {
             let link = operator.add(name).await?;
             print_link(config, &format!("{} was added, and sets a password", shown(name)), &link)?;
         }

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use visavis::domain::{ReadMark, TypedName, UserId};
 use visavis::store::Store;
+use visavis::store::sqlite::SqliteStore;
 
 use super::support::site::Site;
 use super::support::{extent, flask_database, open};
@@ -237,4 +238,41 @@ fn dump(path: &Path) -> Vec<String> {
         rows.extend(found.unwrap().map(|row| format!("{table}: {:?}", row.unwrap())));
     }
     rows
+}
+
+#[test]
+fn views_that_fit_stay_and_tables_of_flasks_extensions_go() {
+    let (path, _dir) = flask_database_with(
+        "INSERT INTO users VALUES (1, 'ann', 'x'), (2, 'bob', 'x');
+         INSERT INTO messages VALUES (1, 2, 'later', '2022-01-01T00:00:00.5'), (1, 2, 'sooner', '2022-01-01 00:00:00.25');
+         ALTER TABLE users RENAME TO u; ALTER TABLE u RENAME TO Users;
+         CREATE TABLE alembic_version (version_num TEXT); CREATE TABLE sessions (id, data);
+         CREATE INDEX mine ON messages (message);
+         CREATE VIEW fits AS SELECT message FROM messages ORDER BY rowid;
+         CREATE VIEW does_not AS SELECT version_num FROM alembic_version;
+         CREATE VIEW reads_it AS SELECT * FROM does_not;
+         CREATE TRIGGER audit AFTER INSERT ON messages BEGIN DELETE FROM chats; END;",
+    );
+    drop(open(&path));
+    let connection = Connection::open(&path).unwrap();
+    let list = |sql: &str| -> Vec<String> {
+        let mut query = connection.prepare(sql).unwrap();
+        query.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(list("SELECT message FROM fits"), ["sooner", "later"]);
+    assert_eq!(list("SELECT name FROM sqlite_schema WHERE type = 'view'"), ["fits"]);
+    assert!(
+        list("SELECT name FROM sqlite_schema WHERE name IN ('audit', 'mine', 'alembic_version')")
+            .is_empty()
+    );
+    assert_eq!(list("SELECT DISTINCT timestamp FROM messages"), ["2022-01-01 00:00:00"]);
+}
+
+#[test]
+fn other_tables_are_named_and_nothing_is_changed() {
+    let (path, _dir) = flask_database_with("CREATE TABLE diary (day, text)");
+    let before = std::fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path).err().unwrap().to_string();
+    assert!(error.contains("diary") && error.contains("visavis import"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }

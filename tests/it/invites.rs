@@ -185,7 +185,8 @@ async fn the_command_prints_a_link_and_how_long_it_is_good() {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     };
-    let (code, printed, log) = run(&["--registration", "invite", "--valid-for", "365d"]);
+    let (code, printed, log) =
+        run(&["--create", "--registration", "invite", "--valid-for", "365d"]);
     assert_eq!(code, 0, "{log}");
     let (sentence, link) = printed.trim_end().split_once('\n').unwrap();
     assert!(sentence.contains("One person registers with this link, once, until 20"), "{printed}");

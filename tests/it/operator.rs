@@ -167,7 +167,7 @@ async fn who_reads_the_database_cannot_make_a_link_of_it() {
         drop(store);
         (dir.path().join("messenger.db"), dir)
     };
-    let (_, printed, _) = user(&path, &["add", "ann"]);
+    let (_, printed, _) = user(&path, &["add", "--create", "ann"]);
     let secret = printed_link(&printed).replace("/reset/", "");
     let bytes = std::fs::read(&path).unwrap();
     let stands = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
@@ -216,7 +216,7 @@ async fn a_disabled_user_gets_in_by_no_link() {
 fn without_a_server_the_commands_make_a_database_and_tell_what_they_did() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
-    assert_eq!(user(&path, &["add", "ann"]).0, 0);
+    assert_eq!(user(&path, &["add", "--create", "ann"]).0, 0);
     assert_eq!(user(&path, &["add", "bob"]).0, 0);
     let (_, printed, _) = user(&path, &["disable", "bob"]);
     assert_eq!(printed, "bob is disabled\n");
@@ -235,7 +235,7 @@ fn without_a_server_the_commands_make_a_database_and_tell_what_they_did() {
 fn what_cannot_be_done_is_told_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
-    user(&path, &["add", "ann"]);
+    user(&path, &["add", "--create", "ann"]);
     let (flask, _dir) = flask_database();
     let before = std::fs::read(&flask).unwrap();
     let missing = dir.path().join("mistyped.db");
@@ -261,7 +261,7 @@ fn what_cannot_be_done_is_told_in_one_line() {
 fn a_link_that_would_lead_nowhere_is_not_made() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
-    assert_eq!(user(&path, &["add", "ann"]).0, 0);
+    assert_eq!(user(&path, &["add", "--create", "ann"]).0, 0);
     let before = std::fs::read(&path).unwrap();
     for listen in ["0.0.0.0:5000", "[::]:5000"] {
         for arguments in
@@ -283,4 +283,23 @@ fn a_link_that_would_lead_nowhere_is_not_made() {
     command.arg("--database").arg(&path).args(["--listen", "0.0.0.0:5000", "invite"]);
     let output = command.args(["--public-url", "https://chat.example"]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("\nhttps://chat.example/register"));
+}
+
+#[test]
+fn a_database_is_made_only_where_create_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mesenger.db");
+    for arguments in [&["user", "add", "ann"][..], &["invite"]] {
+        let run = |more: &[&str]| {
+            let mut command = Command::new(PROGRAM);
+            command.arg("--database").arg(&path).args(arguments).args(more).output().unwrap()
+        };
+        let refused = run(&[]);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("there is no database") && said.contains("--create"), "{said}");
+        assert!(!path.exists(), "{arguments:?}");
+        assert!(run(&["--create"]).status.success(), "{arguments:?}");
+        std::fs::remove_file(&path).unwrap();
+    }
 }

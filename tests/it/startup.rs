@@ -90,7 +90,7 @@ fn somebody_elses_database_is_refused() {
 fn a_database_with_more_tables_than_the_flask_chats_is_refused() {
     let (path, _dir) = flask_database();
     Connection::open(&path).unwrap().execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
-    assert_refused(&path, "is neither a database of visavis nor one of the Flask chat");
+    assert_refused(&path, "visavis import");
 }
 
 #[test]

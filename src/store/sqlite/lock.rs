@@ -30,13 +30,28 @@ impl FileLock {
             }
             _ => OpenError::failed(path, error),
         })?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(OpenError::InUse { path: path.to_owned(), holder: holder(&file) })
-            }
-            Err(TryLockError::Error(error)) => Err(OpenError::failed(path, error)),
+        lock(&file, path)?;
+        Ok(Self(file))
+    }
+
+    /// Whether the file could be taken. No file is made, and the lock is given back at once, so no
+    /// connection of this process may be open to the file.
+    pub(super) fn probe(path: &Path) -> Result<(), OpenError> {
+        match File::open(path) {
+            Ok(file) => lock(&file, path),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(OpenError::failed(path, error)),
         }
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), OpenError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            Err(OpenError::InUse { path: path.to_owned(), holder: holder(file) })
+        }
+        Err(TryLockError::Error(error)) => Err(OpenError::failed(path, error)),
     }
 }
 

@@ -14,6 +14,7 @@ mod open;
 mod partial;
 mod read_only;
 mod sessions;
+mod startup_check;
 mod users;
 mod writer;
 
@@ -120,21 +121,13 @@ impl SqliteStore {
         self.writer.close();
     }
 
-    /// What opening the file at `path` would find. Nothing is written.
+    /// What a start on the file at `path` would find: rights, the lock, every page, and each row of
+    /// a Flask database. Nothing is written.
     ///
     /// # Errors
-    /// Why it would be refused.
-    pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
-        open::inspect(path)
-    }
-
-    /// Reads every page of the file at `path`, if there is one. Nothing is written.
-    ///
-    /// # Errors
-    /// Where it is damaged.
-    pub fn check_pages(path: &Path) -> Result<(), OpenError> {
-        let snapshot = read_only::Snapshot::open(path)?;
-        open::check_pages(&snapshot.connection, path)
+    /// Every reason why the start would fail.
+    pub fn check(path: &Path) -> Result<Inspection, Vec<OpenError>> {
+        startup_check::check(path)
     }
 
     /// What was converted when the file was opened, if it was the Flask chat's.

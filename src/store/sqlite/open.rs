@@ -54,6 +54,10 @@ pub enum OpenError {
     Failed { path: PathBuf, reason: String },
     #[error("{path}: {refused}")]
     Row { path: PathBuf, refused: String },
+    #[error(
+        "{path} is the Flask chat's, with tables that it does not have ({tables}); make a new database from it with visavis import, which leaves them out"
+    )]
+    OtherTables { path: PathBuf, tables: String },
     #[error("{0} is no file but a folder, a pipe or a device; name another with --database")]
     NoFile(PathBuf),
     #[error(
@@ -109,6 +113,10 @@ impl OpenError {
         Self::NotMade { path: path.to_owned(), reason }
     }
 
+    fn other_tables(path: &Path, tables: &[String]) -> Self {
+        Self::OtherTables { path: path.to_owned(), tables: one_line(tables.join(", ")) }
+    }
+
     pub(super) fn damaged(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), reason: one_line(reason) }
     }
@@ -154,8 +162,13 @@ pub enum Inspection {
 /// Whose database a file is.
 enum Owner {
     Nobody,
-    Ours { version: i64 },
-    Flask,
+    Ours {
+        version: i64,
+    },
+    /// With the tables that a conversion in place cannot keep.
+    Flask {
+        others: Vec<String>,
+    },
     Stranger,
 }
 
@@ -187,7 +200,10 @@ pub(super) fn open(
                 .map_err(explain)?;
             None
         }
-        Owner::Flask => Some(flask::convert(&mut connection, path, watch)?),
+        Owner::Flask { others } if !others.is_empty() => {
+            return Err(OpenError::other_tables(path, &others));
+        }
+        Owner::Flask { .. } => Some(flask::convert(&mut connection, path, watch)?),
         Owner::Stranger => return Err(OpenError::Foreign(path.into())),
     };
     // A file that another program keeps locked is better found out now than at the first message.
@@ -307,7 +323,9 @@ pub(super) fn must_be_ours(connection: &Connection, path: &Path) -> Result<(), O
             Err(OpenError::Newer { path: path.into(), found: version })
         }
         Owner::Ours { .. } => must_have_one_name(path),
-        Owner::Nobody | Owner::Flask | Owner::Stranger => Err(OpenError::NotOurs(path.into())),
+        Owner::Nobody | Owner::Flask { .. } | Owner::Stranger => {
+            Err(OpenError::NotOurs(path.into()))
+        }
     }
 }
 
@@ -339,20 +357,35 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
         }
         Owner::Ours { version } if version < SCHEMA_VERSION => Ok(Inspection::Older),
         Owner::Ours { .. } => Ok(Inspection::Ours),
-        Owner::Flask => Ok(Inspection::Flask),
+        Owner::Flask { others } if !others.is_empty() => {
+            Err(OpenError::other_tables(path, &others))
+        }
+        Owner::Flask { .. } => Ok(Inspection::Flask),
         Owner::Stranger => Err(OpenError::Foreign(path.into())),
     }
 }
 
+/// Whether a database says that visavis made it.
+pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok(id == APPLICATION_ID)
+}
+
 fn owner(connection: &Connection) -> rusqlite::Result<Owner> {
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    if pragma("application_id")? == APPLICATION_ID {
-        return Ok(Owner::Ours { version: pragma("user_version")? });
+    if is_ours(connection)? {
+        let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        return Ok(Owner::Ours { version });
     }
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
     if tables == 0 {
         return Ok(Owner::Nobody);
     }
-    Ok(if flask::wrote(connection)? { Owner::Flask } else { Owner::Stranger })
+    Ok(match flask::other_tables(connection)? {
+        Some(mut others) => {
+            others.retain(|table| !flask::may_be_dropped(table));
+            Owner::Flask { others }
+        }
+        None => Owner::Stranger,
+    })
 }

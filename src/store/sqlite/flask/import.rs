@@ -81,7 +81,7 @@ fn open_flask(path: &Path, watch: Watch<'_>) -> Result<Snapshot, OpenError> {
     let snapshot = Snapshot::open(path)?;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
     snapshot.connection.execute_batch(BOUNDED_MEMORY).map_err(explain)?;
-    if !super::wrote(&snapshot.connection).map_err(explain)? {
+    if super::other_tables(&snapshot.connection).map_err(explain)?.is_none() {
         return Err(OpenError::NotFlask(path.into()));
     }
     watch(Progress { stage: Stage::Checking, done: 0, total: 0 });

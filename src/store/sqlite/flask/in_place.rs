@@ -7,6 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::backup::back_up;
 use super::fill::{Stopped, fill};
+use super::left_out::SetAside;
 use super::scan::Source;
 use super::{BOUNDED_MEMORY, Converted, Progress, Stage, TABLES, USUAL_MEMORY, Watch};
 use crate::store::sqlite::open::{OpenError, check_pages};
@@ -27,6 +28,7 @@ pub(in crate::store::sqlite) fn convert(
     watch(Progress { stage: Stage::Checking, done: 0, total: 0 });
     check_pages(&transaction, path)?;
     let backup = back_up(path, watch)?;
+    let set_aside = SetAside::take(&transaction).map_err(explain)?;
     for (table, _) in TABLES {
         transaction
             .execute_batch(&format!("ALTER TABLE {table} RENAME TO flask_{table}"))
@@ -40,7 +42,16 @@ pub(in crate::store::sqlite) fn convert(
     for (table, _) in TABLES {
         transaction.execute_batch(&format!("DROP TABLE flask_{table}")).map_err(explain)?;
     }
+    let left_out = set_aside.put_back(&transaction).map_err(explain)?;
     transaction.commit().map_err(explain)?;
+    if !left_out.is_empty() {
+        tracing::warn!(
+            "{} was converted without {}; {} has them",
+            path.display(),
+            left_out.join(", "),
+            backup.display()
+        );
+    }
     connection.execute_batch(USUAL_MEMORY).map_err(explain)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(explain)?;
     Ok(Converted { report, backup })

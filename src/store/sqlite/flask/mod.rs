@@ -5,6 +5,7 @@ mod export;
 mod fill;
 mod import;
 mod in_place;
+mod left_out;
 mod rows;
 mod scan;
 mod values;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use rusqlite::Connection;
+
+use super::open::is_ours;
 
 pub use self::export::{Exported, export};
 pub use self::import::{Checked, check, import};
@@ -81,29 +84,42 @@ const BOUNDED_MEMORY: &str = "PRAGMA cache_size = -32768; PRAGMA temp_store = FI
 /// SQLite's own default, which a server's connection goes back to.
 const USUAL_MEMORY: &str = "PRAGMA cache_size = -2000; PRAGMA temp_store = DEFAULT;";
 
-/// Whether this is a database of the original: its three tables, with their columns and a rowid, which
-/// tells the order of rows; no others.
-pub(super) fn wrote(connection: &Connection) -> rusqlite::Result<bool> {
-    let mut tables = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    )?;
-    let names: Vec<String> = tables.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
-    if names.len() != TABLES.len() {
-        return Ok(false);
+/// Tables of Flask-Migrate and Flask-Session: visavis needs neither, and the backup keeps them.
+const TABLES_TO_DROP: [&str; 2] = ["alembic_version", "sessions"];
+
+/// The tables that the original does not have, where this is a database of the original: its three
+/// tables, with their columns and a rowid, which tells the order of rows. SQLite compares names
+/// without regard to case. `None` for any other database.
+pub(super) fn other_tables(connection: &Connection) -> rusqlite::Result<Option<Vec<String>>> {
+    // Ours has these tables and columns as well.
+    if is_ours(connection)? {
+        return Ok(None);
     }
     let mut columns = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     let mut rowids = connection.prepare(
-        "SELECT 1 FROM pragma_table_list WHERE schema = 'main' AND name = ?1 AND wr = 0",
+        "SELECT 1
+         FROM pragma_table_list
+         WHERE schema = 'main' AND type = 'table' AND wr = 0 AND name = ?1 COLLATE NOCASE",
     )?;
     for (table, wanted) in TABLES {
         if !rowids.exists([table])? {
-            return Ok(false);
+            return Ok(None);
         }
         let found: Vec<String> =
             columns.query_map([table], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        if !wanted.iter().all(|column| found.iter().any(|name| name == column)) {
-            return Ok(false);
+        if !wanted.iter().all(|column| found.iter().any(|name| name.eq_ignore_ascii_case(column))) {
+            return Ok(None);
         }
     }
-    Ok(true)
+    let mut names = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    let names: Vec<String> = names.query_map((), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let known = |name: &String| TABLES.iter().any(|(table, _)| name.eq_ignore_ascii_case(table));
+    Ok(Some(names.into_iter().filter(|name| !known(name)).collect()))
+}
+
+/// Whether a conversion in place leaves the table out.
+pub(super) fn may_be_dropped(table: &str) -> bool {
+    TABLES_TO_DROP.iter().any(|name| name.eq_ignore_ascii_case(table))
 }

@@ -1,5 +1,6 @@
 //! The rows of a Flask database, each as it was read or as the reason why it cannot be taken.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
@@ -38,7 +39,7 @@ pub(super) struct FlaskMessage<'a> {
     pub sender: i64,
     pub receiver: i64,
     pub message: &'a str,
-    pub timestamp: &'a str,
+    pub timestamp: Cow<'a, str>,
 }
 
 /// A number in a column without a type means its digits.

@@ -2,8 +2,10 @@
 //! taken to a [`Taker`]; finds what must be put right on the way. Both the conversion and its dry
 //! run are this, with different takers.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Row};
 
 use super::rows::{FlaskMessage, Refused, as_text, read_chat_ids, read_message, read_user};
@@ -160,8 +162,10 @@ impl Scan<'_> {
             return Ok(());
         }
         // Only the keys are sorted: the texts would be written to disk once more.
-        let mut order = connection
-            .prepare(&format!("SELECT rowid FROM {prefix}messages ORDER BY timestamp, rowid"))?;
+        register_sort_key(connection)?;
+        let mut order = connection.prepare(&format!(
+            "SELECT rowid FROM {prefix}messages ORDER BY {SORT_KEY}(timestamp), rowid"
+        ))?;
         let mut one = connection.prepare(&format!("{columns} WHERE rowid = ?1"))?;
         let mut keys = order.query(())?;
         while let Some(key) = keys.next()? {
@@ -215,7 +219,7 @@ impl Scan<'_> {
             }
             self.people.mention(user);
             self.people.mention(partner);
-            let last_message_date = values::timestamp(row.get_ref(3)?).ok().map(str::to_owned);
+            let last_message_date = values::timestamp(row.get_ref(3)?).ok().map(Cow::into_owned);
             let found = values::count(row.get_ref(4)?);
             // A count of more than there are messages would never fall to zero.
             let new_message_count = found.unwrap_or(0).min(self.received(user, partner));
@@ -278,6 +282,17 @@ pub(super) fn count(connection: &Connection, table: &str) -> rusqlite::Result<u6
     Ok(u64::try_from(rows).unwrap_or(0))
 }
 
+/// The name under which SQL reaches [`values::sort_key`].
+const SORT_KEY: &str = "visavis_sort_key";
+
+fn register_sort_key(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function(SORT_KEY, 1, flags, |context| {
+        // A time that cannot be read is refused when its row is.
+        Ok(values::sort_key(context.get_raw(0)).ok().map(Cow::into_owned))
+    })
+}
+
 fn is_in_order(connection: &Connection, prefix: &str) -> rusqlite::Result<bool> {
     let mut query =
         connection.prepare(&format!("SELECT timestamp FROM {prefix}messages ORDER BY rowid"))?;
@@ -285,7 +300,7 @@ fn is_in_order(connection: &Connection, prefix: &str) -> rusqlite::Result<bool> 
     let mut newest = Vec::new();
     while let Some(row) = rows.next()? {
         // What is no time at all is refused when it is read for good.
-        let Ok(timestamp) = values::timestamp(row.get_ref(0)?) else { continue };
+        let Ok(timestamp) = values::sort_key(row.get_ref(0)?) else { continue };
         if timestamp.as_bytes() < newest.as_slice() {
             return Ok(false);
         }

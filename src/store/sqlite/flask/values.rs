@@ -1,7 +1,15 @@
 //! What stands in the cells of the Flask chat's rows. SQLite keeps any type in any column, so each
 //! value is looked at before it is taken.
 
+use std::borrow::Cow;
+
 use rusqlite::types::ValueRef;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{Duration, PrimitiveDateTime};
+
+const SECONDS: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
 
 /// An id. SQLite's number columns turn digits into numbers; in a column without a type they stay
 /// text, and mean the same.
@@ -25,21 +33,73 @@ pub(super) fn text(value: ValueRef<'_>) -> Result<&str, &'static str> {
     }
 }
 
-/// A time as `YYYY-MM-DD HH:MM:SS`: clients cut the text apart, so no other spelling will do.
-pub(super) fn timestamp(value: ValueRef<'_>) -> Result<&str, &'static str> {
+/// A time as `YYYY-MM-DD HH:MM:SS` in UTC: clients cut the text apart, so no other spelling will do.
+/// A `T`, a fraction and a zone are taken, and a fraction is cut off.
+pub(super) fn timestamp(value: ValueRef<'_>) -> Result<Cow<'_, str>, &'static str> {
+    text(value).and_then(moment).map(|(seconds, _)| seconds)
+}
+
+/// A text by which times sort: the fraction decides within a second.
+pub(super) fn sort_key(value: ValueRef<'_>) -> Result<Cow<'_, str>, &'static str> {
+    let (seconds, fraction) = text(value).and_then(moment)?;
+    let fraction = fraction.trim_end_matches('0');
+    Ok(if fraction.is_empty() { seconds } else { format!("{seconds}.{fraction}").into() })
+}
+
+/// The whole seconds in UTC, and the digits of the fraction.
+fn moment(text: &str) -> Result<(Cow<'_, str>, &str), &'static str> {
+    const WRONG: &str = "is not a time as 2026-01-31 23:59:59";
     const SHAPE: &[u8] = b"0000-00-00 00:00:00";
-    let fits = |bytes: &[u8]| {
-        bytes.len() == SHAPE.len()
-            && bytes.iter().zip(SHAPE).all(|(byte, shape)| match shape {
-                b'0' => byte.is_ascii_digit(),
-                _ => byte == shape,
-            })
-    };
-    match text(value) {
-        Ok(text) if fits(text.as_bytes()) => Ok(text),
-        Ok(_) => Err("is not a time as 2026-01-31 23:59:59"),
-        Err(reason) => Err(reason),
+    let (seconds, rest) = text.split_at_checked(SHAPE.len()).ok_or(WRONG)?;
+    let fits = seconds.bytes().zip(SHAPE).enumerate().all(|(at, (byte, shape))| match shape {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == *shape || (at == 10 && matches!(byte, b'T' | b't')),
+    });
+    if !fits {
+        return Err(WRONG);
     }
+    let spelled = match seconds.as_bytes()[10] {
+        b' ' => Cow::Borrowed(seconds),
+        _ => Cow::Owned(format!("{} {}", &seconds[..10], &seconds[11..])),
+    };
+    let (fraction, zone) = match rest.strip_prefix(['.', ',']) {
+        Some(rest) => {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            if end == 0 {
+                return Err(WRONG);
+            }
+            rest.split_at(end)
+        }
+        None => ("", rest),
+    };
+    let ahead = offset(zone.trim_start()).ok_or(WRONG)?;
+    if ahead.is_zero() {
+        return Ok((spelled, fraction));
+    }
+    let local = PrimitiveDateTime::parse(&spelled, SECONDS).map_err(|_| WRONG)?;
+    let utc = local.checked_sub(ahead).ok_or(WRONG)?.format(SECONDS).map_err(|_| WRONG)?;
+    Ok((utc.into(), fraction))
+}
+
+/// How far a zone such as `+02:00` is ahead of UTC.
+fn offset(zone: &str) -> Option<Duration> {
+    if matches!(zone, "" | "Z" | "z") {
+        return Some(Duration::ZERO);
+    }
+    let sign = match zone.as_bytes()[0] {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = zone[1..].replacen(':', "", 1);
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let (hours, minutes) = match digits.len() {
+        2 if all_digits => (digits.as_str(), "0"),
+        4 if all_digits => digits.split_at(2),
+        _ => return None,
+    };
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    (hours < 24 && minutes < 60).then(|| Duration::minutes(sign * (hours * 60 + minutes)))
 }
 
 /// A count of new messages, where it is a whole number of zero or more.
@@ -94,18 +154,46 @@ mod tests {
     }
 
     #[test]
-    fn a_time_has_exactly_one_spelling() {
-        let read = |text: &str| timestamp(ValueRef::Text(text.as_bytes())).is_ok();
-        assert!(read("2026-01-31 23:59:59"));
+    fn a_time_is_taken_in_the_spellings_of_iso_8601_and_kept_in_one() {
+        let read = |text: &'static str| timestamp(ValueRef::Text(text.as_bytes()));
+        for (spelled, kept) in [
+            ("2026-01-31 23:59:59", "2026-01-31 23:59:59"),
+            ("2026-01-31T23:59:59", "2026-01-31 23:59:59"),
+            ("2026-01-31 23:59:59.5", "2026-01-31 23:59:59"),
+            ("2026-01-31T23:59:59.123456Z", "2026-01-31 23:59:59"),
+            ("2026-02-01 01:29:59+01:30", "2026-01-31 23:59:59"),
+            ("2026-01-31 18:59:59.1-0500", "2026-01-31 23:59:59"),
+            ("2026-01-31 23:59:59 +00", "2026-01-31 23:59:59"),
+        ] {
+            assert_eq!(read(spelled).as_deref(), Ok(kept), "{spelled}");
+        }
         for wrong in [
             "",
             "2026-01-31",
-            "2026-01-31T23:59:59",
-            "2026-01-31 23:59:59.5",
             "2026-01-31 23:59:5x",
+            "2026-01-31 23:59:59.",
+            "2026-01-31 23:59:59 CET",
+            "2026-01-31 23:59:59+1",
+            "2026-01-31 23:59:59+24:00",
+            "2026-99-31 23:59:59+01:00",
+            "2026-01-31 23:59:5\u{e9}",
         ] {
-            assert!(!read(wrong), "{wrong}");
+            assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn times_sort_by_their_fraction_and_their_moment_in_utc() {
+        let key = |text: &'static str| sort_key(ValueRef::Text(text.as_bytes())).unwrap();
+        let rising = [
+            "2026-01-31 23:59:59",
+            "2026-01-31 23:59:59.05",
+            "2026-02-01T00:59:59.45+01:00",
+            "2026-01-31 23:59:59.5",
+        ];
+        assert!(rising.is_sorted_by_key(|text| key(text)));
+        assert_eq!(key("2026-01-31 23:59:59.50"), key("2026-01-31 23:59:59.5"));
+        assert_eq!(key("2026-01-31 23:59:59.0"), key("2026-01-31 23:59:59"));
     }
 
     #[test]

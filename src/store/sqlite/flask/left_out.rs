@@ -1,0 +1,86 @@
+//! What the owner of a Flask database made in it besides its tables: triggers, views and indexes.
+//! Views stay where they fit our tables; everything else is left out.
+
+use rusqlite::Connection;
+
+use super::{may_be_dropped, other_tables};
+
+const MADE_BY_THE_OWNER: &str = "
+SELECT type, name, sql
+FROM sqlite_schema
+WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL
+ORDER BY type = 'view', rowid";
+
+/// Something with a name in the schema.
+struct Named {
+    kind: String,
+    name: String,
+    sql: String,
+}
+
+impl Named {
+    fn drop_from(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let name = self.name.replace('"', "\"\"");
+        connection.execute_batch(&format!("DROP {} IF EXISTS \"{name}\"", self.kind))
+    }
+
+    fn shown(&self) -> String {
+        format!("{} {:?}", self.kind, self.name)
+    }
+}
+
+/// What was set aside before the tables change.
+pub(super) struct SetAside {
+    views: Vec<Named>,
+    left_out: Vec<String>,
+}
+
+impl SetAside {
+    /// Removes everything from `connection` that refers to the original's tables or could have the
+    /// name of something of ours.
+    pub(super) fn take(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut query = connection.prepare(MADE_BY_THE_OWNER)?;
+        let named = query.query_map((), |row| {
+            Ok(Named { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? })
+        })?;
+        let mut named: Vec<Named> = named.collect::<Result<_, _>>()?;
+        for name in other_tables(connection)?.unwrap_or_default() {
+            if may_be_dropped(&name) {
+                named.push(Named { kind: "table".into(), name, sql: String::new() });
+            }
+        }
+        for one in &named {
+            one.drop_from(connection)?;
+        }
+        let (views, others): (Vec<_>, Vec<_>) =
+            named.into_iter().partition(|one| one.kind == "view");
+        Ok(Self { views, left_out: others.iter().map(Named::shown).collect() })
+    }
+
+    /// Makes the views again that can be read over our tables; the names of everything that is left
+    /// out.
+    pub(super) fn put_back(self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
+        let Self { views, mut left_out } = self;
+        let (mut kept, failed): (Vec<_>, Vec<_>) =
+            views.into_iter().partition(|view| connection.execute_batch(&view.sql).is_ok());
+        left_out.extend(failed.iter().map(Named::shown));
+        // A view may read another one that does not fit.
+        loop {
+            let (fit, broken): (Vec<_>, Vec<_>) =
+                kept.into_iter().partition(|view| can_be_read(connection, &view.name));
+            if broken.is_empty() {
+                return Ok(left_out);
+            }
+            for view in &broken {
+                view.drop_from(connection)?;
+                left_out.push(view.shown());
+            }
+            kept = fit;
+        }
+    }
+}
+
+fn can_be_read(connection: &Connection, view: &str) -> bool {
+    let view = view.replace('"', "\"\"");
+    connection.prepare(&format!("SELECT * FROM \"{view}\"")).is_ok()
+}
