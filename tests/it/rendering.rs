@@ -83,6 +83,7 @@ async fn url_for_gives_the_addresses_that_flask_gives() {
         ("{{ url_for('index') }} {{ url_for('find') }} {{ url_for('add') }} {{ url_for('chats') }} {{ url_for('register') }} {{ url_for('login') }} {{ url_for('logout') }}", "/ /find /add /chats /register /login /logout"),
         ("{{ url_for('find', q='a b&c/ü') }}|{{ url_for('find', q=None) }}|{{ url_for('find', a=1, b=[1, 2]) }}", "/find?q=a+b%26c/%C3%BC|/find|/find?a=1&amp;b=1&amp;b=2"),
         ("{{ url_for('chats', _anchor='chat-1') }}|{{ url_for('login', next=request.path) }}|{{ url_for('login', next='/x?y=z&t') }}", "/chats#chat-1|/login?next=/chats|/login?next=/x?y%3Dz%26t"),
+        ("{{ url_for('.chats') }}|{{ url_for('.index') }}|{{ url_for('.static', filename='a.js') }}|{{ url_for('.chats', a=true, b=1.5, c='') }}", "/chats|/|/static/a.js|/chats?a=True&amp;b=1.5&amp;c="),
         (r#"<a href="{{ url_for('find', a=1, b='"<') }}">"#, r#"<a href="/find?a=1&amp;b=%22%3C">"#),
     ]).await;
 }

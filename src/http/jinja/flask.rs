@@ -126,6 +126,8 @@ impl Object for Asked {
 /// The address of an endpoint below `root`; arguments that it does not take become the query.
 #[expect(clippy::needless_pass_by_value, reason = "the template engine passes it so")]
 fn url_for(state: &State, root: &str, endpoint: &str, arguments: Kwargs) -> Result<String, Error> {
+    // A dot in front means the blueprint of the page that is drawn, and the chat has no blueprints.
+    let endpoint = endpoint.strip_prefix('.').unwrap_or(endpoint);
     let mut url = root.to_owned() + &address(endpoint, &arguments)?;
     let mut query = Vec::new();
     for name in arguments.args() {
