@@ -1,5 +1,6 @@
 # make run    builds and serves on http://127.0.0.1:5000
 # make test   installs what the tests need, and runs all of them
+# make attack attacks a release build, SECONDS (10) for each attack over SOCKETS (512) connections
 # make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types
@@ -15,14 +16,14 @@ export CHROMIUM
 proxies := /usr/sbin/nginx /usr/sbin/haproxy /usr/bin/caddy
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-chaos \
-  test-browser test-proxies chaos fuzz clean \
+.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-attack \
+  test-chaos test-browser test-proxies attack chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-python test-chaos test-browser test-proxies
+test: test-rust test-protocol test-python test-attack test-chaos test-browser test-proxies
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -32,8 +33,9 @@ target/debug/visavis: $(node_modules_ready) FORCE
 	cargo build
 FORCE:
 
+# They mostly wait.
 test-protocol: target/debug/visavis
-	node --test tests/protocol/*.test.mjs
+	node --test --test-concurrency=3 tests/protocol/*.test.mjs
 
 test-python: target/debug/visavis tests/python/.venv/.installed
 	tests/python/.venv/bin/python tests/python/test_client.py
@@ -42,6 +44,14 @@ tests/python/.venv/.installed: tests/python/requirements.txt
 	python3 -m venv tests/python/.venv
 	tests/python/.venv/bin/pip install --quiet --requirement $<
 	touch $@
+
+test-attack: target/debug/visavis
+	node --test tests/attack/*.test.mjs
+
+attack: $(node_modules_ready)
+	cargo build --release
+	VISAVIS_BIN=$(CURDIR)/target/release/visavis SECONDS=$(or $(SECONDS),10) \
+	  node --test tests/attack/*.test.mjs
 
 test-chaos: target/debug/visavis
 	node --test tests/chaos/*.test.mjs
@@ -74,7 +84,7 @@ audit: $(cargo_deny)
 	npm audit
 
 $(cargo_deny):
-	cargo install cargo-deny@0.20.2 --locked --root target/tools
+	cargo install cargo-deny@0.20.2 --debug --locked --root target/tools
 
 cargo_fuzz := target/tools/bin/cargo-fuzz
 TARGETS ?= payloads flask pages templates

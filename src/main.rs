@@ -45,30 +45,29 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = match &config.command {
-        Some(Command::Health) => commands::health::check(config.listen),
-        Some(Command::Check) if commands::check::run(&config) => Ok(()),
-        Some(Command::Check) => return ExitCode::FAILURE,
-        Some(Command::Import { flask_db, check: true }) => {
-            start_log(&config).and_then(|()| commands::import::check(flask_db))
-        }
-        Some(Command::Import { flask_db, check: false }) => {
-            start_log(&config).and_then(|()| commands::import::import(flask_db, &config.database))
-        }
-        Some(Command::Backup { file }) => {
-            start_log(&config).and_then(|()| commands::backup::back_up(&config.database, file))
-        }
-        Some(Command::Export { flask }) => {
-            start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
-        }
-        Some(Command::User(command)) => {
-            start_log(&config).and_then(|()| commands::user::run(&config, command))
-        }
-        Some(Command::Invite { valid_for, create }) => {
-            start_log(&config).and_then(|()| commands::invite::run(&config, *valid_for, *create))
-        }
-        None => run(&config, &signals),
-    };
+    let outcome =
+        match &config.command {
+            Some(Command::Health) => commands::health::check(config.listen),
+            Some(Command::Check) if commands::check::run(&config) => Ok(()),
+            Some(Command::Check) => return ExitCode::FAILURE,
+            Some(Command::Import { flask_db, check: true }) => {
+                start_log(&config).and_then(|()| commands::import::check(flask_db))
+            }
+            Some(Command::Import { flask_db, check: false }) => start_log(&config)
+                .and_then(|()| commands::import::import(flask_db, &config.database)),
+            Some(Command::Backup { file }) => {
+                start_log(&config).and_then(|()| commands::backup::back_up(&config.database, file))
+            }
+            Some(Command::Export { flask }) => {
+                start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
+            }
+            Some(Command::User(command)) => {
+                start_log(&config).and_then(|()| commands::user::run(&config, command))
+            }
+            Some(Command::Invite { valid_for, create }) => start_log(&config)
+                .and_then(|()| commands::invite::run(&config, *valid_for, *create)),
+            None => run(&config, &signals),
+        };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -103,7 +103,7 @@ impl Endpoint {
             let Some(bare) = handshake::bare(request, Body::empty(), Arc::clone(&context)) else {
                 return StatusCode::BAD_REQUEST.into_response();
             };
-            return self.contexts.note(&context, self.pass_on(bare).await).await;
+            return self.contexts.note(&context, pass_on(&self.layer, bare).await).await;
         }
         let asked = WebSocketRequest::of(&mut request);
         if let Some(connection) = request.extensions().get::<Written>() {
@@ -121,20 +121,26 @@ impl Endpoint {
     fn upgrade(&self, mut request: Request, context: Arc<SocketContext>) -> Response {
         let connection = request.extensions().get::<Written>().cloned();
         let attempt = Arc::clone(&context.upgrade.attempts).try_acquire_owned().ok();
-        let bare = bare_upgrade(request.uri());
+        let (uri, bare) = (poll_uri(request.uri()), bare_upgrade(request.uri()));
         let asked = WebSocketRequest::of(&mut request);
-        let (Some(attempt), Some(asked), Some(bare)) = (attempt, asked, bare) else {
+        let (Some(attempt), Some(asked), Some(uri), Some(bare)) = (attempt, asked, uri, bare)
+        else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let layer = self.layer.clone();
         asked.grant(async move |stream| {
             let _attempt = attempt;
             match upgrade::upgraded(stream, &context).await {
-                Ok(stream) => {
+                Ok(mut stream) => {
                     if let Some(connection) = connection {
                         context.meter.web_socket(connection);
                     }
                     context.upgraded();
+                    let poll = || pass_on(&layer, bare_poll(&uri));
+                    if let Err(error) = upgrade::send_rest(&mut stream, &context, poll).await {
+                        tracing::debug!(%error, "a socket ended in its upgrade: {error}");
+                        return close(&layer, &uri, &context).await;
+                    }
                     hand_over(&layer, Inspected::new(stream, context), bare);
                 }
                 Err(error) => {
@@ -147,7 +153,7 @@ impl Endpoint {
     async fn poll(&self, request: Request, context: &SocketContext) -> Response {
         let connection = request.extensions().get::<Written>().cloned();
         let is_protocol_3 = context.version() == Version::Three;
-        let answer = upgrade::poll(context, is_protocol_3, self.pass_on(request)).await;
+        let answer = upgrade::poll(context, is_protocol_3, pass_on(&self.layer, request)).await;
         if let Some(connection) = connection {
             context.meter.poll(connection, answer.body().size_hint().lower());
         }
@@ -174,37 +180,38 @@ impl Endpoint {
         let uri = parts.uri.clone();
         match context.judge_body(is_binary, &body) {
             Ok(has_left) => {
-                let answer = self.pass_on(Request::from_parts(parts, Body::from(body))).await;
+                let answer =
+                    pass_on(&self.layer, Request::from_parts(parts, Body::from(body))).await;
                 if has_left {
-                    self.close(&uri, context).await;
+                    close(&self.layer, &uri, context).await;
                 }
                 answer
             }
             Err(violation) => {
                 context.log_violation(violation);
                 context.meter.cut();
-                self.close(&uri, context).await;
+                close(&self.layer, &uri, context).await;
                 refuse(r#"{"code":"3","message":"Bad request"}"#)
             }
         }
     }
+}
 
-    /// Closes a socket of polling by the packet with which its client would.
-    async fn close(&self, uri: &Uri, context: &SocketContext) {
-        let packet = match context.version() {
-            Version::Three => "1:1",
-            Version::Four => "1",
-        };
-        let mut request = Request::new(Body::from(packet));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri.clone();
-        self.pass_on(request).await;
-    }
+/// Closes a socket of polling by the packet with which its client would.
+async fn close(layer: &SocketIoService<Nothing>, uri: &Uri, context: &SocketContext) {
+    let packet = match context.version() {
+        Version::Three => "1:1",
+        Version::Four => "1",
+    };
+    let mut request = Request::new(Body::from(packet));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    pass_on(layer, request).await;
+}
 
-    async fn pass_on(&self, request: Request) -> Response {
-        match self.layer.call(request).await {
-            Ok(answer) => answer.map(Body::new),
-        }
+async fn pass_on(layer: &SocketIoService<Nothing>, request: Request) -> Response {
+    match layer.call(request).await {
+        Ok(answer) => answer.map(Body::new),
     }
 }
 
@@ -225,6 +232,17 @@ fn bare_upgrade(uri: &Uri) -> Option<Request<()>> {
     *request.uri_mut() = Uri::try_from(uri.to_string()).ok()?;
     *request.extensions_mut() = Extensions::new();
     Some(request)
+}
+
+/// Where the socket polled that now asks for a WebSocket.
+fn poll_uri(uri: &Uri) -> Option<Uri> {
+    Uri::try_from(uri.to_string().replacen("transport=websocket", "transport=polling", 1)).ok()
+}
+
+fn bare_poll(uri: &Uri) -> Request {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = uri.clone();
+    request
 }
 
 /// The layer's own refusal of a request that it cannot assign.

@@ -5,31 +5,41 @@
 //! this endpoint keeps the layer out until the upgrade is certain: it answers the client's probe itself,
 //! ends the poll that the client waits for, and hands the stream over when the client has sent its
 //! upgrade packet. A WebSocket that fails before that costs nothing but itself.
+//!
+//! The layer also keeps a packet for the next poll when an answer has no room for it, and forgets it in
+//! an upgrade. So what the next poll would answer goes out over the WebSocket first.
 
 use std::io;
 use std::io::Cursor;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use hyper::header;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
-use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::{Frame, FrameHeader};
 
+use super::conduct::Version;
+use super::packets::{self, Packet};
 use super::socket_context::SocketContext;
 
-/// How long a client may take from the opened WebSocket to its upgrade packet.
+/// How long a client may take from the opened WebSocket to its upgrade packet, and then for each part of
+/// what is left.
 const UPGRADE_MAX: Duration = Duration::from_secs(10);
 /// The client's probe and its upgrade packet are shorter than this, in bytes.
 const PACKET_BYTES_MAX: u64 = 16;
 /// What the layer answers the probe with, as it goes over the wire: one text frame that is not masked.
 const PONG: &[u8] = b"\x81\x063probe";
+const PART_BYTES: usize = 16 * 1024;
+const NOOP: &[u8] = b"6";
 /// How long the second poll waits that is ended for the sake of an upgrade. The answer to the client's
 /// probe may be lost: then polls come again and again, and none may be answered at once.
 const POLL_WAITS: Duration = Duration::from_millis(100);
@@ -44,12 +54,15 @@ pub struct Upgrade {
     probed: watch::Sender<bool>,
     /// How many polls were ended for the sake of upgrades.
     ended: AtomicU32,
+    /// How many polls the layer has not answered.
+    waiting: AtomicUsize,
 }
 
 impl Default for Upgrade {
     fn default() -> Self {
         let attempts = Arc::new(Semaphore::new(1));
-        Self { attempts, probed: watch::Sender::new(false), ended: AtomicU32::new(0) }
+        let (ended, waiting) = (AtomicU32::new(0), AtomicUsize::new(0));
+        Self { attempts, probed: watch::Sender::new(false), ended, waiting }
     }
 }
 
@@ -138,11 +151,75 @@ pub async fn poll(
     is_protocol_3: bool,
     answer: impl Future<Output = Response>,
 ) -> Response {
+    let _waiting = Waiting::new(&context.upgrade.waiting);
     tokio::select! {
         biased;
         answer = answer => answer,
         () = must_end(&context.upgrade) => noop(is_protocol_3),
     }
+}
+
+/// One more poll while it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends over the WebSocket what polls would still be answered. `ask` makes a poll of the layer, as for
+/// [`poll`]; a poll that waits for packets tells that there are no more.
+pub async fn send_rest<S, F>(
+    stream: &mut Replayed<S>,
+    context: &SocketContext,
+    ask: impl Fn() -> F,
+) -> io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+    F: Future<Output = Response>,
+{
+    // A poll that is under way has taken what was left, and a second one would end the socket.
+    while context.upgrade.waiting.load(Ordering::Relaxed) == 0 {
+        // With no time to wait, the poll is tried once.
+        let Ok(answer) = timeout(Duration::ZERO, ask()).await else { break };
+        let frames = frames(context.version(), answer).await?;
+        if frames.is_empty() {
+            break;
+        }
+        for part in frames.chunks(PART_BYTES) {
+            timeout(UPGRADE_MAX, stream.stream.write_all(part)).await??;
+        }
+    }
+    timeout(UPGRADE_MAX, stream.stream.flush()).await?
+}
+
+/// The packets of an answer to a poll as frames of a WebSocket.
+async fn frames(version: Version, answer: Response) -> io::Result<Vec<u8>> {
+    let is_ok = answer.status().is_success();
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let is_binary = kind.is_some_and(|kind| kind == "application/octet-stream");
+    let body = answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    let packets = packets::split(version, is_binary, &body).filter(|_| is_ok);
+    let mut frames = Vec::with_capacity(body.len());
+    for packet in packets.ok_or_else(|| io::Error::other("the socket has ended"))? {
+        if let Packet::Text(text) = packet
+            && !text.is_empty()
+            && text != NOOP
+        {
+            let text = Bytes::copy_from_slice(text);
+            let frame = Frame::message(text, OpCode::Data(Data::Text), true);
+            frame.format(&mut frames).map_err(io::Error::other)?;
+        }
+    }
+    Ok(frames)
 }
 
 /// Resolves when a poll has to be answered for the sake of an upgrade.

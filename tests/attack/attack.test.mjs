@@ -22,7 +22,7 @@ const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 const run = promisify(execFile);
 
 const isLong = process.env.SECONDS !== undefined;
-const SECONDS = Number(process.env.SECONDS ?? 2);
+const SECONDS = Number(process.env.SECONDS ?? 1);
 /** How many connections an attacker uses at a time. */
 const SOCKETS = Number(process.env.SOCKETS ?? (isLong ? 512 : 32));
 const BOUNDS = isLong

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { VERSIONS, partners, texts } from "../support/client.mjs";
+import { WebSocket } from "ws";
+
+import { VERSIONS, partners, texts, within } from "../support/client.mjs";
 import { handshake } from "../support/handshake.mjs";
 import { FAULTS, Middlebox } from "../support/middlebox.mjs";
 import { startServer } from "../support/server.mjs";
@@ -100,6 +102,52 @@ describe("an upgrade that succeeds", { concurrency: true }, () => {
     }
   }
 });
+
+for (const protocol of [4, 3]) {
+  test(`what one poll had no room for comes over the WebSocket, in Engine.IO ${protocol}`, bounded, async () => {
+    const { ann, ben } = await partners(server);
+    const bens = await ben.connect();
+    const first = `/socket.io/?EIO=${protocol}&transport=polling`;
+    const headers = { cookie: ann.cookie };
+    const poll = async (path = first) => (await fetch(server.url + path, { headers })).text();
+    const sid = /"sid":"([^"]+)"/.exec(await poll())?.[1];
+    const path = `${first}&sid=${sid}`;
+    const say = (/** @type {string} */ packet) => {
+      const body = protocol === 4 ? packet : `${packet.length}:${packet}`;
+      return fetch(server.url + path, { method: "POST", headers, body });
+    };
+    if (protocol === 4) await say("40");
+    await poll(path);
+    await say(`420["join_chat",{"chat_partner_id":${ben.id}}]`);
+    await poll(path);
+    // More than one answer to a poll may hold.
+    const messages = texts("long", 150).map((text) => text.padEnd(9000, "."));
+    await bens.sendAll(ann, messages);
+    const heard = (/** @type {string} */ packets) => [...packets.matchAll(/long \d+\b/g)].map(([text]) => text);
+    const received = heard(await poll(path));
+    assert.ok(received.length > 0 && received.length < messages.length, `${received.length} in one poll`);
+    const socket = new WebSocket(server.url + path.replace("polling", "websocket"), { headers });
+    try {
+      await within(
+        new Promise((resolve, reject) => {
+          socket.on("open", () => socket.send("2probe"));
+          socket.on("error", reject);
+          socket.on("close", () => reject(new Error("the WebSocket was closed")));
+          socket.on("message", (data) => {
+            const packet = String(data);
+            if (packet === "3probe") socket.send("5");
+            received.push(...heard(packet));
+            if (received.at(-1) === "long 150") resolve(undefined);
+          });
+        }),
+        "the last message",
+      );
+    } finally {
+      socket.close();
+    }
+    assert.deepEqual(received, messages.map((message) => heard(message)[0]));
+  });
+}
 
 test("a WebSocket for a socket that there is not is refused", bounded, async () => {
   const { status, close } = await handshake(server, "websocket", {}, "&sid=AAAAAAAAAAAAAAHs");
