@@ -64,8 +64,12 @@ const fn per_hour(count: u32) -> Rate {
     Rate { count, per: Duration::from_hours(1) }
 }
 
+/// How many limits there are. A number, since a type whose length is computed from the table keeps the
+/// compiler from building with optimizations.
+pub const LIMITS_COUNT: usize = 15;
+
 /// The table, in the order of [`LimitedAction`].
-pub const LIMITS: [Limit; 15] = [
+pub const LIMITS: [Limit; LIMITS_COUNT] = [
     Limit {
         action: LimitedAction::LogIn,
         flag: "limit-logins",
@@ -215,7 +219,7 @@ impl LimitedAction {
 
 /// The rate of each limited action, as the operator has set it.
 #[derive(Debug, Clone)]
-pub struct RateLimits([Rate; LIMITS.len()]);
+pub struct RateLimits([Rate; LIMITS_COUNT]);
 
 impl RateLimits {
     #[must_use]

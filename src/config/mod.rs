@@ -13,7 +13,7 @@ use clap::Parser;
 use clap::builder::FalseyValueParser;
 use ipnet::IpNet;
 
-pub use self::limits::{CountedBy, LIMITS, Limit, LimitedAction, RateLimits};
+pub use self::limits::{CountedBy, LIMITS, LIMITS_COUNT, Limit, LimitedAction, RateLimits};
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::bucket::Bucket;
 use super::places::{Place, Places};
 use crate::clock::Clock;
-use crate::config::{Config, LIMITS, LimitedAction, Rate, Sizes};
+use crate::config::{Config, LIMITS, LIMITS_COUNT, LimitedAction, Rate, Sizes};
 use crate::domain::{Error, UserId};
 
 /// How long a login waits whose account has had too many wrong passwords: guesses from many addresses
@@ -42,7 +42,7 @@ struct Closed {
 struct Rates {
     clock: Arc<dyn Clock>,
     /// In the order of [`LimitedAction`].
-    buckets: [Bucket<Key>; LIMITS.len()],
+    buckets: [Bucket<Key>; LIMITS_COUNT],
     sockets_of_address: Arc<Places>,
     sockets_of_user_max: usize,
     /// Which refusals the log has named lately.

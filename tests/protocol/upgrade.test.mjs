@@ -140,7 +140,7 @@ for (const protocol of [4, 3]) {
             if (received.at(-1) === "long 150") resolve(undefined);
           });
         }),
-        "the last message",
+        () => "the last message",
       );
     } finally {
       socket.close();
