@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::handler::Handler;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -20,11 +20,13 @@ use super::error::Refusal;
 use super::session::AuthSession;
 use crate::config::{CountedBy, LimitedAction};
 use crate::domain::Error;
-use crate::service::Key;
+use crate::service::{Key, network};
 
-/// How many pages of one address are made at the same time; its others wait for their turn, so that
-/// the pages of other addresses do not.
-const AT_ONCE: usize = 16;
+/// How many requests of one address are answered at the same time; its others wait for their turn, so
+/// that those of other addresses do not.
+const AT_ONCE: usize = 4;
+/// The same for forms, which may wait for a hash: nothing else waits for them.
+const FORMS_AT_ONCE: usize = 16;
 /// A page counts as one more for each of these.
 const PAGE_BYTES: u64 = 32 * 1024;
 
@@ -107,84 +109,98 @@ pub async fn of_route(
     // A page was counted by its address before.
     let key = key.filter(|_| action != LimitedAction::LoadPage);
     let taken = key.map_or(Ok(()), |key| limits.site.services.limits.take(action, key, || address));
-    match taken {
-        Ok(()) => next.run(request).await,
+    let mut refusal = match taken {
+        Ok(()) => return next.run(request).await,
         Err(over) if is_for_scripts => Refusal::from(over).into_json(),
         Err(over) => Refusal::from(over).into_response(),
-    }
+    };
+    end_connection(&mut refusal);
+    refusal
 }
 
 /// Counts every request for a page or a file by its address, before its session is looked up.
 pub async fn of_address(
-    State(limits): State<AddressLimits>,
+    State(site): State<Site>,
     ClientAddress(address): ClientAddress,
     request: Request,
     next: Next,
 ) -> Response {
     let is_file = request.uri().path().starts_with("/static/");
     let action = if is_file { LimitedAction::LoadFile } else { LimitedAction::LoadPage };
-    let (key, counted) = (Key::address(address), &limits.site.services.limits);
+    let (key, counted) = (Key::address(address), &site.services.limits);
+    let _turn = site.turns.take(address, request.method()).await;
     if let Err(over) = counted.take(action, key, || address) {
         return refuse(&over);
     }
     if is_file {
         return next.run(request).await;
     }
-    let _turn = limits.turns.take(address).await;
     let response = next.run(request).await;
     counted.charge(action, key, response.body().size_hint().lower() / PAGE_BYTES);
     response
 }
 
-/// The answer to an address that asks for too much. It is cheap, and ends the connection, so that
-/// asking again costs the peer more than the server.
+/// The answer to an address that asks for too much. It is cheap.
 fn refuse(error: &Error) -> Response {
     let mut response = (StatusCode::TOO_MANY_REQUESTS, format!("{error}\n")).into_response();
     if let Error::TooOften { retry_after } = error {
         response.headers_mut().insert(header::RETRY_AFTER, (*retry_after).into());
     }
-    let close = axum::http::HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
+    end_connection(&mut response);
     response
 }
 
-#[derive(Clone)]
-pub struct AddressLimits {
-    site: Site,
-    turns: Arc<Turns>,
+/// Makes a refusal the last answer of its connection, so that asking again costs the peer more than the
+/// server.
+pub fn end_connection(refusal: &mut Response) {
+    refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
-impl AddressLimits {
-    pub fn new(site: &Site) -> Self {
-        Self { site: site.clone(), turns: Arc::default() }
+/// How many requests of each address are being answered.
+pub struct Turns {
+    pages: ByNetwork,
+    forms: ByNetwork,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { pages: ByNetwork::new(AT_ONCE), forms: ByNetwork::new(FORMS_AT_ONCE) }
     }
 }
 
-/// How many pages of each address are being made.
-#[derive(Default)]
-struct Turns(Mutex<HashMap<IpAddr, Weak<Semaphore>>>);
+impl Turns {
+    /// Waits until few enough requests of the address are being answered.
+    pub async fn take(&self, address: IpAddr, method: &Method) -> Option<OwnedSemaphorePermit> {
+        let turns = if method.is_safe() { &self.pages } else { &self.forms };
+        // Never closed.
+        turns.of(address).acquire_owned().await.ok()
+    }
+}
+
+struct ByNetwork {
+    at_once: usize,
+    known: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
+}
 
 /// The map is swept when it has grown to so many entries.
 const SWEPT_FROM: usize = 1024;
 
-impl Turns {
-    /// Waits until fewer than [`AT_ONCE`] pages of the address are being made.
-    async fn take(&self, address: IpAddr) -> Option<OwnedSemaphorePermit> {
-        let turns = self.of(address);
-        // Never closed.
-        turns.acquire_owned().await.ok()
+impl ByNetwork {
+    fn new(at_once: usize) -> Self {
+        Self { at_once, known: Mutex::default() }
     }
 
     fn of(&self, address: IpAddr) -> Arc<Semaphore> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turns) = known.get(&address).and_then(Weak::upgrade) {
+        let network = network(address);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turns) = known.get(&network).and_then(Weak::upgrade) {
             return turns;
         }
         if known.len() >= SWEPT_FROM {
             known.retain(|_, turns| turns.strong_count() > 0);
         }
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        known.insert(address, Arc::downgrade(&turns));
+        let turns = Arc::new(Semaphore::new(self.at_once));
+        known.insert(network, Arc::downgrade(&turns));
         turns
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod error;
 mod form;
 mod headers;
 mod jinja;
-mod limits;
+pub(crate) mod limits;
 pub(crate) mod methods;
 mod mount;
 mod navigation;
@@ -44,7 +44,7 @@ use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 use self::client::{ClientAddress, Proxies};
 use self::cookies::SessionCookie;
 use self::error::Refusal;
-use self::limits::{AddressLimits, Route, RouteLimits};
+use self::limits::{Route, RouteLimits, Turns};
 use self::session::{Backend, Sessions};
 pub use self::templates::check as check_templates;
 pub use self::view::{Views, Visit};
@@ -79,6 +79,7 @@ pub struct Site {
     pub proxies: Arc<Proxies>,
     /// Whether the log has told that a proxy changes the `Host`.
     has_told_of_host: Arc<AtomicBool>,
+    pub turns: Arc<Turns>,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
@@ -101,6 +102,7 @@ impl Site {
             live,
             public_url: config.public_url.clone(),
             has_told_of_host: Arc::default(),
+            turns: Arc::default(),
             proxies: Arc::new(Proxies::new(config.trusted_proxy.clone())),
             static_files,
             registration: config.registration,
@@ -121,7 +123,7 @@ pub fn router(site: Site, sockets: MethodRouter<Site>) -> Router {
     let identified = map_request_with_state(Arc::clone(&site.proxies), client::identify);
     let all = pages(&site)
         .nest_service("/static", assets::service(site.static_files.clone()))
-        .layer(from_fn_with_state(AddressLimits::new(&site), limits::of_address))
+        .layer(from_fn_with_state(site.clone(), limits::of_address))
         // A poll is small, and waited for.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .route("/socket.io/", sockets)

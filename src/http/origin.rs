@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use super::Site;
 use super::client::ClientAddress;
 use super::error::Refusal;
+use super::limits::end_connection;
 use crate::config::{Origin, PublicUrl};
 
 /// The most characters of a header that the log has.
@@ -37,7 +38,9 @@ pub async fn only_own_forms(
 ) -> Response {
     let is_safe = request.method().is_safe();
     if !is_safe && is_refused("a form", &site, address, request.headers()) {
-        return Refusal::from_another_site().into_response();
+        let mut refusal = Refusal::from_another_site().into_response();
+        end_connection(&mut refusal);
+        return refusal;
     }
     next.run(request).await
 }

@@ -1,14 +1,28 @@
-//! How many bytes a payload takes as JSON.
+//! Payloads as JSON: how many bytes they take, and one encoding for many sockets.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+/// The encoding of one payload, made for the first socket and copied for the others.
+#[derive(Debug, Default)]
+pub struct Once(OnceLock<Box<RawValue>>);
+
+impl Once {
+    /// `payload` must be the same at every call.
+    pub fn of<T: Serialize>(&self, payload: &T) -> &RawValue {
+        // Payloads are structs of texts and numbers: they cannot fail.
+        self.0.get_or_init(|| to_raw_value(payload).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
 
 /// The length of `payload` as it is written to the peer, escapes included. Nothing is kept of it:
 /// encoding twice costs less than another copy of a long answer.
-pub fn bytes<T: Serialize>(payload: &T) -> usize {
+pub fn bytes<T: Serialize + ?Sized>(payload: &T) -> usize {
     let mut counter = Counter(0);
-    // Payloads are structs of texts and numbers: they cannot fail, and the socket layer would say so.
+    // As above; and the socket layer would say so.
     _ = serde_json::to_writer(&mut counter, payload);
     counter.0
 }

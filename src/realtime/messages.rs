@@ -4,16 +4,23 @@ use std::sync::{Arc, PoisonError};
 
 use socketioxide::extract::AckSender;
 
+use super::encoded::Once;
 use super::payload::{FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere};
 use super::presence::Seat;
 use super::reply::refuse;
 use super::view::{Delivery, Event, Showing};
-use super::{Realtime, events};
-use crate::service::SendMessage;
+use super::{Realtime, encoded, events};
+use crate::config::LimitedAction;
+use crate::service::{Key, SendMessage};
 
 /// How many messages may wait while a socket joins a chat: it waits for its turn if it reads too
 /// slowly.
 const HELD_MAX: usize = 1000;
+
+/// A message counts as one more for each of these, as it is written to sockets.
+const MESSAGE_BYTES: usize = 4096;
+/// A shorter text cannot take so many: an escape has six bytes.
+const SHORT_BYTES: usize = MESSAGE_BYTES / 6;
 
 /// Runs in the order of the socket's packets and does not wait: so messages of one socket are
 /// stored in the order sent.
@@ -24,6 +31,11 @@ pub fn message_sent(
     ack: AckSender,
 ) {
     let text = payload.message.clone();
+    if text.len() > SHORT_BYTES {
+        let units = (encoded::bytes(&text) / MESSAGE_BYTES) as u64;
+        let key = Key::Person(seat.user.id);
+        realtime.services.limits.charge(LimitedAction::SendMessage, key, units);
+    }
     let message = SendMessage {
         sender: seat.user.id,
         receiver: payload.chat_partner_id.into(),
@@ -63,6 +75,8 @@ pub fn message_sent(
                     timestamp: added.timestamp,
                     opened_chat: added.opened_chat,
                     receiver_new_message_count: added.receiver_new_message_count,
+                    in_current_chat: Once::default(),
+                    elsewhere: Once::default(),
                 };
                 deliver(&realtime_then, &seat, &Arc::new(delivery));
             }
@@ -96,10 +110,11 @@ pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
         let Delivery { id, sender, text, timestamp, .. } = &*delivery;
         let (id, new_message_count) = (*id, delivery.receiver_new_message_count);
         match event {
-            Event::FromCurrentChat => seat.emit(
-                events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT,
-                &FromCurrentChat { message: text, timestamp, id, new_message_count },
-            ),
+            Event::FromCurrentChat => {
+                let payload = FromCurrentChat { message: text, timestamp, id, new_message_count };
+                let encoded = delivery.in_current_chat.of(&payload);
+                seat.emit(events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT, encoded);
+            }
             Event::FromAnotherChat => seat.emit(
                 events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
                 &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
@@ -113,7 +128,7 @@ pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
             Event::SentElsewhere => {
                 let chat_partner_id = delivery.receiver;
                 let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
-                seat.emit(events::MESSAGE_SENT_ELSEWHERE, &payload);
+                seat.emit(events::MESSAGE_SENT_ELSEWHERE, delivery.elsewhere.of(&payload));
             }
         }
     }

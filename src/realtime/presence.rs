@@ -91,7 +91,7 @@ impl Seat {
 
     /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
     /// must not be shown the next, but come back and load anew.
-    pub fn emit<T: Serialize>(&self, event: &str, payload: &T) {
+    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, payload: &T) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::encoded::Once;
 use super::payload::PageStart;
 use crate::domain::{Message, MessageId, Timestamp, User, UserId};
 use crate::store::Older;
@@ -20,6 +21,10 @@ pub struct Delivery {
     pub timestamp: Timestamp,
     pub opened_chat: bool,
     pub receiver_new_message_count: i64,
+    /// As an event of the chat that is open.
+    pub in_current_chat: Once,
+    /// As an event for the sender's other sockets.
+    pub elsewhere: Once,
 }
 
 /// What a socket has open.
@@ -191,6 +196,8 @@ mod tests {
             timestamp: Timestamp::from_stored("2026-03-04 05:06:07".into()),
             opened_chat: false,
             receiver_new_message_count: 1,
+            in_current_chat: Once::default(),
+            elsewhere: Once::default(),
         })
     }
 

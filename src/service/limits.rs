@@ -92,7 +92,10 @@ impl Limits {
         let rates = config.has_rate_limits().then(|| Arc::new(rates()));
         let of_a_socket = rates.is_some().then(|| {
             let rate = |action| config.limits.of(action);
-            (rate(LimitedAction::SendPacket), rate(LimitedAction::SendByte))
+            let mut bytes = rate(LimitedAction::SendByte);
+            // One packet of the largest size is always possible.
+            bytes.count = bytes.count.max(config.max_packet_bytes.try_into().unwrap_or(u32::MAX));
+            (rate(LimitedAction::SendPacket), bytes)
         });
         let closed = Arc::new(Closed { clock: Arc::clone(clock), told: Bucket::new(TOLD) });
         let connections_of_address =

@@ -28,6 +28,7 @@ use super::socket_context::SocketContext;
 use super::upgrade;
 use super::web_socket::WebSocketRequest;
 use crate::http::client::ClientAddress;
+use crate::http::limits::end_connection;
 use crate::http::{Site, methods, origin};
 
 /// How long a client may take to hand over packets by long-polling.
@@ -41,6 +42,14 @@ struct Endpoint {
     layer: SocketIoService<Nothing>,
 }
 
+/// What a request is for: the first one of a socket, or the next one of a socket that is known.
+enum Asked {
+    First { version: Version, over_web_socket: bool },
+    Upgrade(Arc<SocketContext>),
+    Post(Arc<SocketContext>),
+    Poll(Arc<SocketContext>),
+}
+
 /// The route of sockets.
 pub fn route(site: &Site, layer: &SocketIoLayer) -> MethodRouter<Site> {
     let layer = layer.layer(Nothing);
@@ -52,38 +61,65 @@ pub fn route(site: &Site, layer: &SocketIoLayer) -> MethodRouter<Site> {
 
 impl Endpoint {
     async fn answer(&self, address: IpAddr, request: Request) -> Response {
+        let turn = self.site.turns.take(address, &Method::GET).await;
+        let mut answer = match self.asked(address, &request) {
+            Ok(Asked::First { version, over_web_socket }) => {
+                self.begin(address, version, request, over_web_socket).await
+            }
+            Ok(Asked::Upgrade(context)) => self.upgrade(request, context),
+            Ok(Asked::Post(context)) => {
+                drop(turn);
+                // A poll waits for packets as long as it takes; handing packets over takes no time.
+                let answer = timeout(PACKETS_MAX, self.hand_over(request, &context)).await;
+                answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+            }
+            Ok(Asked::Poll(context)) => {
+                drop(turn);
+                self.poll(request, &context).await
+            }
+            Err(answer) => answer,
+        };
+        if answer.status().is_client_error() {
+            end_connection(&mut answer);
+        }
+        answer
+    }
+
+    /// What a request is for.
+    ///
+    /// # Errors
+    /// The answer to one that is for nothing here.
+    fn asked(&self, address: IpAddr, request: &Request) -> Result<Asked, Response> {
         if let Some(refusal) = origin::refuse_other_sites(&self.site, address, request.headers()) {
-            return refusal;
+            return Err(refusal);
         }
         if let Some(answer) = methods::options(request.method(), "GET,POST") {
-            return answer;
+            return Err(answer);
         }
         let query = request.uri().query().unwrap_or_default();
         let over_web_socket = match field(query, "transport") {
             Some("websocket") => true,
             Some("polling") => false,
-            _ => return refuse(r#"{"code":"0","message":"Transport unknown"}"#),
+            _ => return Err(refuse(r#"{"code":"0","message":"Transport unknown"}"#)),
         };
         let Some(version) = handshake::version(query) else {
-            return refuse(r#"{"code":"5","message":"Unsupported protocol version"}"#);
+            return Err(refuse(r#"{"code":"5","message":"Unsupported protocol version"}"#));
         };
         let Some(id) = field(query, "sid") else {
-            return self.begin(address, version, request, over_web_socket).await;
+            return Ok(Asked::First { version, over_web_socket });
         };
         // Sockets that began with a WebSocket have no further request.
         let context = self.contexts.of(id).filter(|context| context.version() == version);
         let Some(context) = context else {
-            return refuse(r#"{"code":"1","message":"Session ID unknown"}"#);
+            return Err(refuse(r#"{"code":"1","message":"Session ID unknown"}"#));
         };
-        if over_web_socket {
-            return self.upgrade(request, context);
-        }
-        if request.method() == Method::POST {
-            // A poll waits for packets as long as it takes; handing packets over takes no time.
-            let answer = timeout(PACKETS_MAX, self.hand_over(request, &context)).await;
-            return answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
-        }
-        self.poll(request, &context).await
+        Ok(if over_web_socket {
+            Asked::Upgrade(context)
+        } else if request.method() == Method::POST {
+            Asked::Post(context)
+        } else {
+            Asked::Poll(context)
+        })
     }
 
     /// The first request of a socket.

@@ -105,7 +105,7 @@ for (const [index, variant] of VARIANTS.entries()) {
       log_lines_a_second: Math.max(0, logLines().length - before.lines - LOG_LINES_FREE) / seconds,
     };
     const told = () => JSON.stringify({ felt, did, failures: waits.failures.slice(0, 5) }, null, 1);
-    if (process.env.TELL) console.log(name, reads, told());
+    if (process.env.TELL) console.log(name, reads, told(), logLines().slice(before.lines).slice(-8).join("\n"));
     assert.ok(did.connections > 0, `the attack did not take place: ${told()}`);
     assert.deepEqual(waits.failures, [], told());
     assert.ok(waits.acknowledgements.length > 5, told());

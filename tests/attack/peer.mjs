@@ -3,6 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
+import { setPriority } from "node:os";
 
 import { ATTACKS, frame } from "./attacks.mjs";
 
@@ -10,6 +11,8 @@ const [name, json, seconds] = process.argv.slice(2);
 const attack = ATTACKS[name];
 /** @type {import("./attacks.mjs").Attacker} */
 const attacker = JSON.parse(json);
+// It stands for another machine: it takes the processor time that the server and the bystanders leave.
+setPriority(10);
 const ends = Date.now() + Number(seconds) * 1000;
 
 const did = { connections: 0, closedByServer: 0, bytes: 0, failed: 0 };
