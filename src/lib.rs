@@ -13,4 +13,5 @@ pub mod store; // what is kept, and where
 pub mod domain; // what things are
 pub mod json_depth;
 mod lossy; // JSON that is not quite text
+pub mod log; // how often the log writes the same
 pub mod clock; // what time it is

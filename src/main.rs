@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
 use visavis::http::{LOG_FILTER, Views};
+use visavis::log::LogLimits;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
@@ -45,29 +48,30 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome =
-        match &config.command {
-            Some(Command::Health) => commands::health::check(config.listen),
-            Some(Command::Check) if commands::check::run(&config) => Ok(()),
-            Some(Command::Check) => return ExitCode::FAILURE,
-            Some(Command::Import { flask_db, check: true }) => {
-                start_log(&config).and_then(|()| commands::import::check(flask_db))
-            }
-            Some(Command::Import { flask_db, check: false }) => start_log(&config)
-                .and_then(|()| commands::import::import(flask_db, &config.database)),
-            Some(Command::Backup { file }) => {
-                start_log(&config).and_then(|()| commands::backup::back_up(&config.database, file))
-            }
-            Some(Command::Export { flask }) => {
-                start_log(&config).and_then(|()| commands::export::flask(&config.database, flask))
-            }
-            Some(Command::User(command)) => {
-                start_log(&config).and_then(|()| commands::user::run(&config, command))
-            }
-            Some(Command::Invite { valid_for, create }) => start_log(&config)
-                .and_then(|()| commands::invite::run(&config, *valid_for, *create)),
-            None => run(&config, &signals),
-        };
+    let outcome = match &config.command {
+        Some(Command::Health) => commands::health::check(config.listen),
+        Some(Command::Check) if commands::check::run(&config) => Ok(()),
+        Some(Command::Check) => return ExitCode::FAILURE,
+        Some(Command::Import { flask_db, check: true }) => {
+            start_log(&config).and_then(|_| commands::import::check(flask_db))
+        }
+        Some(Command::Import { flask_db, check: false }) => {
+            start_log(&config).and_then(|_| commands::import::import(flask_db, &config.database))
+        }
+        Some(Command::Backup { file }) => {
+            start_log(&config).and_then(|_| commands::backup::back_up(&config.database, file))
+        }
+        Some(Command::Export { flask }) => {
+            start_log(&config).and_then(|_| commands::export::flask(&config.database, flask))
+        }
+        Some(Command::User(command)) => {
+            start_log(&config).and_then(|_| commands::user::run(&config, command))
+        }
+        Some(Command::Invite { valid_for, create }) => {
+            start_log(&config).and_then(|_| commands::invite::run(&config, *valid_for, *create))
+        }
+        None => run(&config, &signals),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -78,7 +82,7 @@ fn main() -> ExitCode {
 }
 
 fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
-    start_log(config)?;
+    let log = start_log(config)?;
     open_files::raise();
     if let Err(warning) = open_files::check(config.max_connections) {
         tracing::warn!("{warning}");
@@ -100,11 +104,18 @@ fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
         );
     }
     let store = Arc::new(store);
-    let served = runtime.block_on(serve_until_stopped(config, listener, store.clone(), signals));
+    let served = runtime.block_on(serve_until_stopped(
+        config,
+        listener,
+        store.clone(),
+        signals,
+        log.clone(),
+    ));
     // What still runs (a stalled peer's connection) does not keep the program.
     runtime.shutdown_timeout(Duration::from_secs(1));
     // Closed by hand: sockets that were cut off may own the store for ever.
     store.close();
+    log.write_summaries();
     served?;
     tracing::info!("stopped");
     Ok(())
@@ -115,6 +126,7 @@ async fn serve_until_stopped(
     listener: TcpListener,
     store: Arc<dyn Store>,
     signals: &Arc<Signals>,
+    log: LogLimits,
 ) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let passwords = Passwords::new(config.bcrypt_cost, &store.hash_schemes().await?);
@@ -124,6 +136,7 @@ async fn serve_until_stopped(
     tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
     tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
     tokio::spawn(reload_at_hangup(Arc::clone(signals), app.views));
+    tokio::spawn(log.summarize());
     signals.serve();
     let stop = async {
         signals.stopped().await;
@@ -131,8 +144,8 @@ async fn serve_until_stopped(
     };
     say_what_is_served(config, &listener, &*store).await?;
     let proxies = config.trusted_proxy.clone();
-    let open = Connections::new(config.max_connections, limits.clone(), proxies);
-    serve(listener, app.router, open, &limits, app.io.close(), stop).await;
+    let open = Connections::new(config.max_connections, limits, proxies);
+    serve(listener, app.router, open, app.io.close(), stop).await;
     Ok(())
 }
 
@@ -183,7 +196,7 @@ fn overrides(config: &Config) -> String {
     format!("it uses {}", found.join(", "))
 }
 
-fn start_log(config: &Config) -> anyhow::Result<()> {
+fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
     // A level is meant for this program; its libraries are heard when something is wrong.
     let is_level = config.log.parse::<tracing::Level>().is_ok();
     let filter = if is_level {
@@ -197,15 +210,16 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
             config.log
         )
     })?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = fmt::layer()
         // Whoever read the log may have gone away; that must not end the chat.
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
+    let lines = match config.log_format {
+        LogFormat::Text => lines.with_target(false).boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let limits = LogLimits::new(Arc::new(SystemClock));
+    tracing_subscriber::registry().with(lines).with(limits.clone()).with(filter).init();
+    Ok(limits)
 }

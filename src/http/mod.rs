@@ -28,7 +28,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{
     from_fn_with_state, map_request, map_request_with_state, map_response_with_state,
@@ -200,12 +200,8 @@ fn pages(site: &Site) -> Router<Site> {
         ))
 }
 
-async fn not_found(
-    State(site): State<Site>,
-    ClientAddress(address): ClientAddress,
-    uri: Uri,
-) -> Refusal {
-    mount::tell_of_unknown(&site, address, uri.path());
+async fn not_found(ClientAddress(address): ClientAddress, uri: Uri) -> Refusal {
+    mount::tell_of_unknown(address, uri.path());
     Refusal::page_not_found()
 }
 

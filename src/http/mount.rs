@@ -13,7 +13,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower::Layer;
 
-use super::{Site, redirect};
+use super::redirect;
 
 /// The most characters of a path that the log has.
 const LOGGED_CHARS_MAX: usize = 100;
@@ -58,12 +58,10 @@ fn moved(mount: &str, location: &HeaderValue) -> Option<HeaderValue> {
 }
 
 /// Tells the operator what to do about a request for one of our pages below a path that is not ours.
-pub fn tell_of_unknown(site: &Site, address: IpAddr, path: &str) {
+pub fn tell_of_unknown(address: IpAddr, path: &str) {
     let Some(mount) = mount_of(path) else { return };
-    if site.services.limits.is_news("unknown paths", address) {
-        let (path, mount) = (shortened(path), shortened(mount));
-        tracing::info!(%address, "there is no page {path}, asked for from {address}; if a proxy leads {mount} here, start with --public-url https://HOST{mount}");
-    }
+    let (path, mount) = (shortened(path), shortened(mount));
+    tracing::info!(%address, "there is no page {path}, asked for from {address}; if a proxy leads {mount} here, start with --public-url https://HOST{mount}");
 }
 
 /// What stands before the path of a page in `path`.

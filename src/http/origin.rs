@@ -62,15 +62,13 @@ fn is_refused(what: &str, site: &Site, address: IpAddr, headers: &HeaderMap) -> 
         }
         return false;
     }
-    if site.services.limits.is_news("pages of other sites", address) {
-        let page = headers.get(header::ORIGIN).map_or("another site".to_owned(), shortened);
-        let cure = if sender == Sender::Unclear {
-            format!(". If the page is this chat's own: {}", cure(headers))
-        } else {
-            String::new()
-        };
-        tracing::info!(%address, "refused {what} to a page of {page}, from {address}{cure}");
-    }
+    let page = headers.get(header::ORIGIN).map_or("another site".to_owned(), shortened);
+    let cure = if sender == Sender::Unclear {
+        format!(". If the page is this chat's own: {}", cure(headers))
+    } else {
+        String::new()
+    };
+    tracing::info!(%address, "refused {what} to a page of {page}, from {address}{cure}");
     true
 }
 

@@ -113,7 +113,7 @@ impl Realtime {
         let user = self.services.accounts.session_user(session).await.map_err(|error| {
             // Logged once, when it was found.
             if !matches!(error, Error::OutOfService) {
-                tracing::error!(error = ?error, "a socket could not be checked: {error:?}");
+                tracing::error!(address = %context.address, error = ?error, "a socket could not be checked: {error:?}");
             }
             Refused::Unavailable
         })?;
@@ -216,8 +216,9 @@ fn address(socket: &SocketRef) -> IpAddr {
 }
 
 fn close(socket: SocketRef) {
+    let address = address(&socket);
     if let Err(error) = socket.disconnect() {
-        tracing::debug!(%error, "a socket was not closed: {error}");
+        tracing::debug!(%address, %error, "a socket was not closed: {error}");
     }
 }
 

@@ -9,7 +9,7 @@ use socketioxide::extract::{AckSender, TryData};
 use socketioxide::handler::{FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
-use super::payload::{self, Object};
+use super::payload::{self, Object, Payload};
 use super::presence::Seat;
 use super::reply::refuse;
 use super::{Realtime, address};
@@ -18,6 +18,9 @@ use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
 use crate::lossy;
 use crate::service::Key;
+
+/// The most characters of a parser's complaint that the log has.
+const COMPLAINT_CHARS_MAX: usize = 200;
 
 /// What handles an event.
 pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, T, AckSender);
@@ -35,7 +38,10 @@ pub struct Packet<'a> {
 
 impl Packet<'_> {
     /// Events over their limit and malformed payloads are refused here.
-    pub fn hand_to<T: DeserializeOwned + Send + Sync + 'static>(mut self, handle: Handle<T>) {
+    pub fn hand_to<T: Payload + DeserializeOwned + Send + Sync + 'static>(
+        mut self,
+        handle: Handle<T>,
+    ) {
         let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
         let (limits, user) = (&self.realtime.services.limits, self.seat.user.id);
         let taken = limits.take(self.limit, Key::Person(user), || address(&self.seat.socket));
@@ -45,7 +51,7 @@ impl Packet<'_> {
         }
     }
 
-    fn payload<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+    fn payload<T: Payload + DeserializeOwned>(&mut self) -> Result<T, Error> {
         if let Value::Str(text, _) = &mut self.value
             && let Cow::Owned(paired) = lossy::paired(text)
         {
@@ -60,6 +66,37 @@ impl Packet<'_> {
         }
         let Ok(TryData(payload)) =
             TryData::<Object<T>>::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
-        payload.map(|Object(payload)| payload).map_err(|complaint| payload::malformed(&complaint))
+        payload.map(|Object(payload)| payload).map_err(|complaint| {
+            let (user, complaint) = (self.seat.user.id, loggable(&complaint.to_string()));
+            tracing::debug!(user.id = %user, "user {user} sent a malformed payload: {complaint}");
+            payload::malformed::<T>()
+        })
+    }
+}
+
+/// A parser's complaint for the log. It quotes what the client sent, which may be a message: texts are
+/// left out.
+fn loggable(complaint: &str) -> String {
+    let unquoted = match (complaint.find('"'), complaint.rfind('"')) {
+        (Some(start), Some(end)) => {
+            format!("{}\"…\"{}", &complaint[..start], &complaint[end + 1..])
+        }
+        _ => complaint.to_owned(),
+    };
+    unquoted.chars().take(COMPLAINT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_malformed_payload_has_no_text_that_was_sent() {
+        let complaint = r#"invalid type: string "a \"secret\" text", expected an object at line 1"#;
+        let expected = r#"invalid type: string "…", expected an object at line 1"#;
+        assert_eq!(loggable(complaint), expected);
+        assert_eq!(loggable("missing field `message`"), "missing field `message`");
+        assert_eq!(loggable(r#"EOF after a ""#), r#"EOF after a "…""#);
+        assert_eq!(loggable(&"ä".repeat(1000)).chars().count(), COMPLAINT_CHARS_MAX);
     }
 }

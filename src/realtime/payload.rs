@@ -8,18 +8,17 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::domain::{Error, Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
 
-/// How much of a parser's complaint is passed on. It quotes what it found, which may be a million
-/// bytes: who sends such packets and reads no answer would be owed them all.
-const COMPLAINT_CHARS_MAX: usize = 200;
+/// The payload of an event that clients send.
+pub trait Payload {
+    /// Completes the sentence "the payload must be …".
+    const EXPECTED: &'static str;
+}
 
-/// The refusal of a payload that cannot be read.
-pub fn malformed(complaint: &impl fmt::Display) -> Error {
-    let mut sentence = format!("malformed payload: {complaint}");
-    if let Some((end, _)) = sentence.char_indices().nth(COMPLAINT_CHARS_MAX) {
-        sentence.truncate(end);
-        sentence.push('…');
-    }
-    Error::Invalid(sentence)
+/// The refusal of a payload that cannot be read. It has no words of the parser, which quotes what the
+/// client has sent.
+#[must_use]
+pub fn malformed<T: Payload>() -> Error {
+    Error::Invalid(format!("malformed payload: it must be {}", T::EXPECTED))
 }
 
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
@@ -115,6 +114,10 @@ pub struct JoinChat {
     at_most: Option<Digits>,
 }
 
+impl Payload for JoinChat {
+    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text)";
+}
+
 impl JoinChat {
     #[must_use]
     pub fn at_most(&self) -> Option<u32> {
@@ -138,6 +141,10 @@ pub struct HistoryScrolled {
     before_id: Option<Digits>,
 }
 
+impl Payload for HistoryScrolled {
+    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), message_count and perhaps before_id (of the same kind)";
+}
+
 impl HistoryScrolled {
     /// Where the page starts.
     #[must_use]
@@ -157,12 +164,20 @@ pub struct MessageSent {
     pub client_id: Option<String>,
 }
 
+impl Payload for MessageSent {
+    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), message (a text) and perhaps client_id (a text)";
+}
+
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct CountUpdated {
     pub chat_partner_id: Digits,
     new_message_count: i64,
     /// Ours: the newest message that was read, which is exact whatever arrives meanwhile.
     last_read_id: Option<Digits>,
+}
+
+impl Payload for CountUpdated {
+    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), new_message_count (a whole number) and perhaps last_read_id";
 }
 
 impl CountUpdated {
@@ -182,6 +197,10 @@ pub struct Block {
     pub blocked: bool,
 }
 
+impl Payload for Block {
+    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text) and blocked (true or false)";
+}
+
 /// The acknowledgement of `block`: how it is now.
 #[derive(Debug, Serialize)]
 pub struct Blocked {
@@ -192,6 +211,11 @@ pub struct Blocked {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Sync {
     since_id: Digits,
+}
+
+impl Payload for Sync {
+    const EXPECTED: &'static str =
+        "an object with since_id (a whole number that is not negative, or its digits as text)";
 }
 
 impl Sync {

@@ -136,7 +136,7 @@ impl Seat {
                 (seen, moved) = (written, tick);
             } else if tick - moved > STALLED {
                 // Who reads nothing would have been cut off by now: there is nothing to read.
-                tracing::warn!(socket.id = %self.socket.id, "a socket is owed what was never sent");
+                tracing::warn!(user.id = %self.user.id, socket.id = %self.socket.id, "a socket is owed what was never sent");
                 return self.backlog.forgive();
             }
         }
@@ -164,7 +164,9 @@ impl Seat {
             Ok(()) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut_off(),
             // The client has gone: it learns the truth when it comes back.
-            Err(error) => tracing::debug!(%error, "a packet was not sent: {error}"),
+            Err(error) => {
+                tracing::debug!(user.id = %self.user.id, %error, "a packet was not sent: {error}")
+            }
         }
     }
 

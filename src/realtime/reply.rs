@@ -30,7 +30,7 @@ pub fn refuse(seat: &Seat, ack: AckSender, error: &Error) {
         Error::TooOften { .. } => "too_often",
         Error::OutOfService => "unavailable",
         Error::Internal(cause) => {
-            tracing::error!(error = %cause, "an event failed: {cause}");
+            tracing::error!(user.id = %seat.user.id, error = %cause, "an event failed: {cause}");
             "unavailable"
         }
     };

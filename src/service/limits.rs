@@ -1,7 +1,6 @@
 //! Token buckets for every limited action, and how many sockets somebody has. Over a limit nothing is
 //! done, and the refusal says when to come back.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +18,6 @@ use crate::domain::{Error, UserId};
 const SLOWED: Duration = Duration::from_secs(2);
 /// When an address that has all its sockets may ask again: unused ones are closed by then.
 const FULL: Duration = Duration::from_secs(10);
-/// How often the log names the same refusal of the same peer.
-const TOLD: Rate = Rate { count: 1, per: Duration::from_mins(1) };
 
 /// Every limit. Those on how often and how many are off where the operator says so.
 #[derive(Clone)]
@@ -29,14 +26,8 @@ pub struct Limits {
     rates: Option<Arc<Rates>>,
     /// Of the packets and of the bytes that one socket sends.
     of_a_socket: Option<(Rate, Rate)>,
-    closed: Arc<Closed>,
-    connections_of_address: Option<Arc<Places>>,
-}
-
-/// The log of connections that were refused or closed. It is bounded also where rates are off.
-struct Closed {
     clock: Arc<dyn Clock>,
-    told: Bucket<(&'static str, Option<Key>)>,
+    connections_of_address: Option<Arc<Places>>,
 }
 
 struct Rates {
@@ -45,8 +36,6 @@ struct Rates {
     buckets: [Bucket<Key>; LIMITS_COUNT],
     sockets_of_address: Arc<Places>,
     sockets_of_user_max: usize,
-    /// Which refusals the log has named lately.
-    told: Bucket<(&'static str, String)>,
 }
 
 /// Whose actions a bucket counts.
@@ -70,16 +59,6 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(address) => write!(f, "{address}"),
-            Self::Person(user) => write!(f, "user {user}"),
-            Self::Account(digest) => write!(f, "{digest:x?}"),
-        }
-    }
-}
-
 impl Limits {
     pub fn new(config: &Config, clock: &Arc<dyn Clock>) -> Self {
         let rates = || Rates {
@@ -87,7 +66,6 @@ impl Limits {
             buckets: LIMITS.each_ref().map(|limit| Bucket::new(config.limits.of(limit.action))),
             sockets_of_address: Places::new(config.max_sockets_per_address),
             sockets_of_user_max: config.max_sockets_per_user,
-            told: Bucket::new(TOLD),
         };
         let rates = config.has_rate_limits().then(|| Arc::new(rates()));
         let of_a_socket = rates.is_some().then(|| {
@@ -97,10 +75,10 @@ impl Limits {
             bytes.count = bytes.count.max(config.max_packet_bytes.try_into().unwrap_or(u32::MAX));
             (rate(LimitedAction::SendPacket), bytes)
         });
-        let closed = Arc::new(Closed { clock: Arc::clone(clock), told: Bucket::new(TOLD) });
+        let clock = Arc::clone(clock);
         let connections_of_address =
             rates.is_some().then(|| Places::new(config.max_connections_per_address));
-        Self { sizes: config.sizes(), rates, of_a_socket, closed, connections_of_address }
+        Self { sizes: config.sizes(), rates, of_a_socket, clock, connections_of_address }
     }
 
     /// The rates of the packets and of the bytes that one socket sends; `None` where limits are off.
@@ -112,44 +90,19 @@ impl Limits {
     /// The time by which sockets are judged.
     #[must_use]
     pub fn monotonic(&self) -> Duration {
-        self.closed.clock.monotonic()
-    }
-
-    /// Logs that a socket was closed for what it sent, at most once a minute for an address.
-    pub fn log_closed(&self, from: IpAddr, why: &impl fmt::Display) {
-        if self.is_first("sockets", Some(from)) {
-            tracing::warn!(address = %from, "closed a socket of {from}: {why}");
-        }
+        self.clock.monotonic()
     }
 
     /// The place of a connection from `peer`, `Some(None)` where limits are off; `None` when the address
-    /// has as many as it may have, which is logged at most once a minute.
+    /// has as many as it may have.
     #[must_use]
     pub fn connection(&self, peer: IpAddr) -> Option<Option<Place>> {
         let Some(places) = &self.connections_of_address else { return Some(None) };
         let place = places.take(peer);
-        if place.is_none() && self.is_first("connections", Some(peer)) {
+        if place.is_none() {
             tracing::warn!(address = %peer, "refused a connection from {peer}, which has too many (--max-connections-per-address)");
         }
         place.map(Some)
-    }
-
-    /// Logs that there was no room for a connection, at most once a minute.
-    pub fn log_full(&self, peer: IpAddr) {
-        if self.is_first("full", None) {
-            tracing::warn!(address = %peer, "refused a connection from {peer}: no more are served at once (--max-connections)");
-        }
-    }
-
-    /// Logs that the machine gave no connection, at most once a minute.
-    pub fn log_accept_failed(&self, error: &std::io::Error) {
-        if self.is_first("accept", None) {
-            tracing::warn!(%error, "cannot accept a connection: {error}");
-        }
-    }
-
-    fn is_first(&self, what: &'static str, whose: Option<IpAddr>) -> bool {
-        self.closed.told.take((what, whose.map(Key::address)), self.monotonic()).is_ok()
     }
 
     /// Counts one action of `key`. `from` is called only for the log.
@@ -166,15 +119,13 @@ impl Limits {
         rates.buckets[action as usize].take(key, rates.now()).map_err(|wait| {
             let retry_after = wait.as_secs() + 1;
             let noun = action.limit().noun;
-            if rates.is_news(noun, key) {
-                let from = from();
-                match key {
-                    Key::Person(user) => {
-                        tracing::warn!(user.id = %user, address = %from, "too many {noun} of user {user}, from {from}; refused for {retry_after} s");
-                    }
-                    Key::Address(_) | Key::Account(_) => {
-                        tracing::warn!(address = %from, "too many {noun} from {from}; refused for {retry_after} s");
-                    }
+            let from = from();
+            match key {
+                Key::Person(user) => {
+                    tracing::warn!(user.id = %user, address = %from, "too many {noun} of user {user}, from {from}; refused for {retry_after} s");
+                }
+                Key::Address(_) | Key::Account(_) => {
+                    tracing::warn!(address = %from, "too many {noun} from {from}; refused for {retry_after} s");
                 }
             }
             Error::TooOften { retry_after }
@@ -196,9 +147,7 @@ impl Limits {
         let Some(rates) = &self.rates else { return Ok(None) };
         let place = rates.sockets_of_address.take(from);
         place.map(Some).ok_or_else(|| {
-            if rates.is_news("sockets of", Key::address(from)) {
-                tracing::warn!(address = %from, "too many sockets from {from}; refused one more");
-            }
+            tracing::warn!(address = %from, "too many sockets from {from}; refused one more");
             Error::TooOften { retry_after: FULL.as_secs() }
         })
     }
@@ -208,16 +157,10 @@ impl Limits {
     pub fn has_room(&self, user: UserId, open: usize, from: IpAddr) -> bool {
         let Some(rates) = &self.rates else { return true };
         let room = open < rates.sockets_of_user_max;
-        if !room && rates.is_news("sockets of", Key::Person(user)) {
+        if !room {
             tracing::warn!(user.id = %user, address = %from, "user {user} has {open} sockets; refused one more, from {from}");
         }
         room
-    }
-
-    /// Whether the log should tell of `what` from that address: once a minute.
-    #[must_use]
-    pub fn is_news(&self, what: &'static str, from: IpAddr) -> bool {
-        self.rates.as_ref().is_none_or(|rates| rates.is_news(what, Key::address(from)))
     }
 
     /// Notes a wrong password for that name.
@@ -238,9 +181,7 @@ impl Limits {
         if bucket.wait(&account, rates.now()).is_none() {
             return Duration::ZERO;
         }
-        if rates.is_news("failures of", account) {
-            tracing::warn!(address = %from, "too many wrong passwords of one account; its logins are slowed, this one from {from}");
-        }
+        tracing::warn!(address = %from, "too many wrong passwords of one account; its logins are slowed, this one from {from}");
         SLOWED
     }
 }
@@ -248,10 +189,6 @@ impl Limits {
 impl Rates {
     fn now(&self) -> Duration {
         self.clock.monotonic()
-    }
-
-    fn is_news(&self, what: &'static str, whose: Key) -> bool {
-        self.told.take((what, whose.to_string()), self.now()).is_ok()
     }
 }
 

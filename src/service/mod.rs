@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use blocks::Blocks;
+pub(crate) use bucket::Bucket;
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
 pub(crate) use limits::network;
 pub use limits::{Key, Limits};

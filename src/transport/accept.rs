@@ -1,7 +1,7 @@
 //! The accept loop: takes connections, cuts those that stall, and ends gracefully.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,7 +21,6 @@ use tower::Layer;
 
 use super::connections::{Connections, Held, Refused};
 use super::meter::{Half, Written};
-use crate::service::Limits;
 
 /// How long a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,7 +37,6 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     open: Arc<Connections>,
-    limits: &Limits,
     close_sockets: impl Future<Output = ()>,
     stop: impl Future<Output = ()>,
 ) {
@@ -58,12 +56,12 @@ pub async fn serve(
                         }
                         // Refused at once, without a task or an answer: a connection that waits would
                         // time out, and a peer that has too many is not worth the bytes.
-                        Err(Refused::Full) => limits.log_full(peer.ip()),
+                        Err(Refused::Full) => log_full(peer.ip()),
                         Err(Refused::Address) => {}
                     }
                 }
                 Err(error) => {
-                    limits.log_accept_failed(&error);
+                    tracing::warn!(%error, "cannot accept a connection: {error}");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -80,10 +78,14 @@ pub async fn serve(
     }
 }
 
+fn log_full(peer: IpAddr) {
+    tracing::warn!(address = %peer, "refused a connection from {peer}: no more are served at once (--max-connections)");
+}
+
 fn answer(metered: Metered, peer: SocketAddr, router: &Router, mut stopping: watch::Receiver<()>) {
     if let Err(error) = prepare(&metered.stream) {
         // The peer went away between its connect and our accept.
-        tracing::debug!(%error, "a connection was lost before it began: {error}");
+        tracing::debug!(address = %peer.ip(), %error, "a connection was lost before it began: {error}");
         return;
     }
     let known = (Extension(metered.written.clone()), Extension(ConnectInfo(peer)));
@@ -103,7 +105,7 @@ fn answer(metered: Metered, peer: SocketAddr, router: &Router, mut stopping: wat
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended: {error}");
+            tracing::debug!(address = %peer.ip(), %error, "a connection ended: {error}");
         }
     });
 }

@@ -53,6 +53,7 @@ impl Contexts {
             Some(id) => self.add(id.to_owned(), context),
             None if parts.status == StatusCode::OK => {
                 tracing::error!(
+                    address = %context.address,
                     "the socket layer began a socket without an id: its requests are refused"
                 );
             }

@@ -150,7 +150,9 @@ impl Endpoint {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let layer = self.layer.clone();
-        asked.grant(async move |stream| hand_over(&layer, Inspected::new(stream, context), bare))
+        asked.grant(context.address, async move |stream| {
+            hand_over(&layer, context.address, Inspected::new(stream, context), bare)
+        })
     }
 
     /// The request with which a socket that began by polling tries a WebSocket.
@@ -164,7 +166,7 @@ impl Endpoint {
             return StatusCode::BAD_REQUEST.into_response();
         };
         let layer = self.layer.clone();
-        asked.grant(async move |stream| {
+        asked.grant(context.address, async move |stream| {
             let _attempt = attempt;
             match upgrade::upgraded(stream, &context).await {
                 Ok(mut stream) => {
@@ -177,10 +179,10 @@ impl Endpoint {
                         tracing::debug!(%error, "a socket ended in its upgrade: {error}");
                         return close(&layer, &uri, &context).await;
                     }
-                    hand_over(&layer, Inspected::new(stream, context), bare);
+                    hand_over(&layer, context.address, Inspected::new(stream, context), bare);
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "an upgrade failed, polling goes on: {error}");
+                    tracing::debug!(address = %context.address, %error, "an upgrade failed, polling goes on: {error}");
                 }
             }
         })
@@ -252,13 +254,13 @@ async fn pass_on(layer: &SocketIoService<Nothing>, request: Request) -> Response
 }
 
 /// Gives the layer a WebSocket.
-fn hand_over<S>(layer: &SocketIoService<Nothing>, stream: S, request: Request<()>)
+fn hand_over<S>(layer: &SocketIoService<Nothing>, address: IpAddr, stream: S, request: Request<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let taken = Service::call(layer, (stream, request)).into_inner();
     if let Err(error) = taken {
-        tracing::error!(%error, "a WebSocket was refused after it had opened: {error}");
+        tracing::error!(%address, %error, "a WebSocket was refused after it had opened: {error}");
     }
 }
 

@@ -83,9 +83,10 @@ impl SocketContext {
         self.conduct().version()
     }
 
-    /// Logs why the socket is closed, at most once a minute for an address.
+    /// Logs why the socket is closed.
     pub(super) fn log_violation(&self, violation: Violation) {
-        self.limits.log_closed(self.address, &violation);
+        let address = self.address;
+        tracing::warn!(%address, "closed a socket of {address}: {violation}");
     }
 
     fn conduct(&self) -> MutexGuard<'_, Conduct> {

@@ -1,6 +1,8 @@
 //! How a connection becomes a WebSocket. The socket layer could do that too, but would keep the
 //! request's headers with each socket, and cannot survive an upgrade that fails.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode, header};
@@ -29,7 +31,11 @@ impl WebSocketRequest {
     }
 
     /// The answer after which the connection is a WebSocket, and `serve` gets it.
-    pub fn grant<F>(self, serve: impl FnOnce(TokioIo<Upgraded>) -> F + Send + 'static) -> Response
+    pub fn grant<F>(
+        self,
+        address: IpAddr,
+        serve: impl FnOnce(TokioIo<Upgraded>) -> F + Send + 'static,
+    ) -> Response
     where
         F: Future<Output = ()> + Send,
     {
@@ -38,7 +44,9 @@ impl WebSocketRequest {
             match upgrade.await {
                 Ok(connection) => serve(TokioIo::new(connection)).await,
                 // The client has gone.
-                Err(error) => tracing::debug!(%error, "a WebSocket did not open: {error}"),
+                Err(error) => {
+                    tracing::debug!(%address, %error, "a WebSocket did not open: {error}")
+                }
             }
         });
         let mut answer = Response::new(Body::empty());

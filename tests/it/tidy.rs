@@ -99,6 +99,7 @@ fn the_domain_knows_nobody() {
         "src/lib.rs",
         "src/config",
         "src/clock.rs",
+        "src/log",
     ];
     assert_eq!(strangers(&outer, &others), [""; 0]);
 }
@@ -187,5 +188,48 @@ fn no_page_of_ours_leads_to_the_root_of_the_host() {
             found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
         }
     }
+    assert_eq!(found, [""; 0]);
+}
+
+/// The limits of the log count by peer. Events that no peer causes are named here.
+#[test]
+fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
+    let nobodys = [
+        // The operator, or the server itself.
+        "a template is wrong",
+        "browsers before 2023",
+        "what has expired was not swept",
+        "it is unknown whether the operator",
+        "tasks are alive",
+        "the operator made a link to register with",
+        "the task that tells sockets",
+        "a socket has no context",
+        "some sockets did not close",
+        "some connections did not end",
+        "limit on open files",
+        // The store, a template or the machine, whatever peer sees it first.
+        "a page failed",
+        "cannot be drawn",
+        "cannot accept a connection",
+    ];
+    let (mut found, mut events) = (Vec::new(), 0);
+    for path in files_in(&["src/http", "src/realtime", "src/service", "src/transport"], "rs") {
+        let text = fs::read_to_string(&path).unwrap();
+        for event in text.split("tracing::").skip(1) {
+            let level = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
+            let Some(event) = level.iter().find_map(|level| event.strip_prefix(level)) else {
+                continue;
+            };
+            events += 1;
+            let event = event.split(");\n").next().unwrap().split("),\n").next().unwrap();
+            let fields = event.split('"').next().unwrap();
+            let names_peer =
+                ["%address", "address =", "user.id ="].iter().any(|field| fields.contains(field));
+            if !names_peer && !nobodys.iter().any(|sentence| event.contains(sentence)) {
+                found.push(format!("{}: {event}", path.display()));
+            }
+        }
+    }
+    assert!(events > 40, "{events}");
     assert_eq!(found, [""; 0]);
 }

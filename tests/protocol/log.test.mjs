@@ -45,7 +45,7 @@ const sentence = (line) => line.replace(/^\S+ +/, "").replace(/(?: [a-z.]+=\S+)+
  * @param {Server} of @param {string} address
  */
 async function linesOf(of, address) {
-  const lines = () => of.log.split("\n").filter((line) => line.includes(address));
+  const lines = () => of.log.split("\n").filter((line) => line.includes(address) && !line.includes(" more like this: "));
   while (lines().length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   return lines().map(sentence);
 }
@@ -205,15 +205,15 @@ test("a limit that is hit a hundred times is one line, with whom and from where"
   }
 });
 
-test("logins that are slowed are one line, with the address of the first", bounded, async () => {
+test("logins that are slowed are one line for each address", bounded, async () => {
   const limited = await startServer({ args: ["--limit-failures", "1/h", ...PROXY], env });
   try {
     const [ann] = await newcomers(limited, "ann");
     const from = [newAddress(), newAddress(), newAddress()];
     for (const address of from) await form(limited, address, "/login", { username: ann.name, password: "not the right one" });
     const lines = (await Promise.all(from.map((address) => linesOf(limited, address)))).flat();
-    const slowed = `WARN too many wrong passwords of one account; its logins are slowed, this one from ${from[1]}`;
-    assert.deepEqual(lines.filter((line) => line.startsWith("WARN")), [slowed]);
+    const slowed = from.slice(1).map((address) => `WARN too many wrong passwords of one account; its logins are slowed, this one from ${address}`);
+    assert.deepEqual(lines.filter((line) => line.startsWith("WARN")), slowed);
   } finally {
     await limited.remove();
   }
@@ -239,5 +239,47 @@ test("whoever has all their sockets is one line, however often they ask for more
     for (const { close } of sockets) close();
   } finally {
     await limited.remove();
+  }
+});
+
+test("a flood from one address or from many is a few lines, with the number of the others", { timeout: 120_000 }, async () => {
+  const args = ["--limit-logins", "5/h", "--limit-searches", "1/h", "--max-connections-per-address", "60", ...PROXY];
+  const flooded = await startServer({ args, env: { VISAVIS_LOG: "debug" } });
+  try {
+    const { ann, ben } = await partners(flooded);
+    const flooder = newAddress();
+    const wrong = { username: "no such name", password: "no such password" };
+    for (let number = 0; number < 100; number += 1) await form(flooded, flooder, "/login", wrong);
+    const tab = await ann.connect();
+    for (let number = 0; number < 50; number += 1) await tab.ask("message_sent", "a text that the log must not have");
+    const foreign = (/** @type {string} */ from) => fetch(`${flooded.url}/login`, { method: "POST", headers: { "x-forwarded-for": from, "sec-fetch-site": "cross-site" } });
+    for (let number = 0; number < 100; number += 1) await foreign(newAddress());
+
+    // Others are still logged, where a flood came from one address only.
+    const other = newAddress();
+    for (let number = 0; number < 6; number += 1) await form(flooded, other, "/login", wrong);
+    const benTab = await ben.connect();
+    await benTab.ask("message_sent", "another text");
+
+    const count = (/** @type {RegExp} */ kind) => flooded.log.split("\n").filter((line) => !line.includes(" more like this: ") && kind.test(line)).length;
+    assert.equal(count(new RegExp(`WARN .*too many logins from ${flooder};`)), 1);
+    assert.equal(count(new RegExp(`INFO .*a login from ${flooder} failed`)), 1);
+    assert.equal(count(new RegExp(`WARN .*too many logins from ${other};`)), 1);
+    assert.equal(count(new RegExp(`user ${ann.id} sent a malformed payload`)), 1);
+    assert.equal(count(new RegExp(`user ${ben.id} sent a malformed payload`)), 1);
+    const foreigners = count(/refused a form to a page of/);
+    assert.ok(foreigners >= 1 && foreigners <= 20, `${foreigners} lines`);
+    assert.equal(flooded.log.includes("a text that the log must not have"), false);
+
+    await flooded.stop();
+    const summed = (/** @type {string} */ kind) => {
+      const lines = flooded.log.split("\n").filter((line) => line.includes(" more like this: ") && line.includes(kind));
+      return lines.reduce((sum, line) => sum + Number(/suppressed=(\d+)/.exec(line)?.[1]), 0);
+    };
+    assert.ok(summed("too many logins") >= 90, flooded.log);
+    assert.ok(summed("sent a malformed payload") >= 49, flooded.log);
+    assert.equal(summed("refused a form to a page of"), 100 - foreigners);
+  } finally {
+    await flooded.remove();
   }
 });

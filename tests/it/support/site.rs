@@ -67,8 +67,8 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let (close, stop) = (std::future::pending(), std::future::pending());
         let limits = app.services.limits.clone();
-        let open = Connections::new(config.max_connections, limits.clone(), Vec::new());
-        tokio::spawn(async move { serve(listener, app.router, open, &limits, close, stop).await });
+        let open = Connections::new(config.max_connections, limits, Vec::new());
+        tokio::spawn(async move { serve(listener, app.router, open, close, stop).await });
         let secrets = Secrets::default();
         Self { address, store, clock: still, services: app.services, secrets, _dir: dir }
     }
