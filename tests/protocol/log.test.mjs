@@ -255,29 +255,42 @@ test("a flood from one address or from many is a few lines, with the number of t
     const foreign = (/** @type {string} */ from) => fetch(`${flooded.url}/login`, { method: "POST", headers: { "x-forwarded-for": from, "sec-fetch-site": "cross-site" } });
     for (let number = 0; number < 100; number += 1) await foreign(newAddress());
 
+    const malformed = async (/** @type {string} */ from) => {
+      const headers = { "x-forwarded-for": from };
+      const poll = `${flooded.url}/socket.io/?EIO=4&transport=polling`;
+      const { sid } = JSON.parse((await (await fetch(poll, { headers })).text()).slice(1));
+      flooded.hides(sid);
+      await fetch(`${poll}&sid=${sid}`, { method: "POST", headers, body: "no packet" }).catch(() => {});
+    };
+    for (let number = 0; number < 20; number += 1) await malformed(flooder);
+
     // Others are still logged, where a flood came from one address only.
     const other = newAddress();
     for (let number = 0; number < 6; number += 1) await form(flooded, other, "/login", wrong);
     const benTab = await ben.connect();
     await benTab.ask("message_sent", "another text");
+    await malformed(other);
 
+    await flooded.stop();
     const count = (/** @type {RegExp} */ kind) => flooded.log.split("\n").filter((line) => !line.includes(" more like this: ") && kind.test(line)).length;
     assert.equal(count(new RegExp(`WARN .*too many logins from ${flooder};`)), 1);
     assert.equal(count(new RegExp(`INFO .*a login from ${flooder} failed`)), 1);
     assert.equal(count(new RegExp(`WARN .*too many logins from ${other};`)), 1);
     assert.equal(count(new RegExp(`user ${ann.id} sent a malformed payload`)), 1);
     assert.equal(count(new RegExp(`user ${ben.id} sent a malformed payload`)), 1);
+    assert.equal(count(new RegExp(`WARN closed a socket of ${flooder}: `)), 1);
+    assert.equal(count(new RegExp(`WARN closed a socket of ${other}: `)), 1);
     const foreigners = count(/refused a form to a page of/);
     assert.ok(foreigners >= 1 && foreigners <= 20, `${foreigners} lines`);
     assert.equal(flooded.log.includes("a text that the log must not have"), false);
 
-    await flooded.stop();
     const summed = (/** @type {string} */ kind) => {
       const lines = flooded.log.split("\n").filter((line) => line.includes(" more like this: ") && line.includes(kind));
       return lines.reduce((sum, line) => sum + Number(/suppressed=(\d+)/.exec(line)?.[1]), 0);
     };
     assert.ok(summed("too many logins") >= 90, flooded.log);
     assert.ok(summed("sent a malformed payload") >= 49, flooded.log);
+    assert.equal(summed("closed a socket of"), 19);
     assert.equal(summed("refused a form to a page of"), 100 - foreigners);
   } finally {
     await flooded.remove();

@@ -12,7 +12,8 @@ use visavis::domain::{
     Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId, shows,
 };
 use visavis::realtime::payload::{
-    Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart, Sync, malformed,
+    Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart, Payload, Sync,
+    malformed,
 };
 
 /// The longest message that a server may be set to take, in characters.
@@ -182,7 +183,7 @@ impl Event {
     }
 
     /// Reads it as `T`, which must be possible exactly where `is_one` says so.
-    fn is_read<T: DeserializeOwned>(
+    fn is_read<T: Payload + DeserializeOwned>(
         &self,
         is_one: impl Fn(&Json) -> Option<bool>,
         hold: impl Fn(&Json, &T),
@@ -196,7 +197,7 @@ impl Event {
             }
             Err(complaint) => {
                 assert!(self.twice || !expected, "{complaint}: {}", self.json);
-                is_short(&malformed(&complaint));
+                is_short(&malformed::<T>());
             }
         }
     }
