@@ -176,7 +176,7 @@ impl Endpoint {
                     context.upgraded();
                     let poll = || pass_on(&layer, bare_poll(&uri));
                     if let Err(error) = upgrade::send_rest(&mut stream, &context, poll).await {
-                        tracing::debug!(%error, "a socket ended in its upgrade: {error}");
+                        tracing::debug!(address = %context.address, %error, "a socket ended in its upgrade: {error}");
                         return close(&layer, &uri, &context).await;
                     }
                     hand_over(&layer, context.address, Inspected::new(stream, context), bare);

@@ -201,6 +201,7 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
         "what has expired was not swept",
         "it is unknown whether the operator",
         "tasks are alive",
+        "forgot {sessions} sessi",
         "the operator made a link to register with",
         "the task that tells sockets",
         "a socket has no context",
