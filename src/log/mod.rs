@@ -60,15 +60,12 @@ impl LogLimits {
         for Suppressed { count, level, quoted } in suppressed {
             match level {
                 Level::ERROR => {
-                    tracing::error!(suppressed = count, "{count} more like this: {quoted}")
+                    tracing::error!(suppressed = count, "{count} more like this: {quoted}");
                 }
                 Level::WARN => {
-                    tracing::warn!(suppressed = count, "{count} more like this: {quoted}")
+                    tracing::warn!(suppressed = count, "{count} more like this: {quoted}");
                 }
-                Level::INFO => {
-                    tracing::info!(suppressed = count, "{count} more like this: {quoted}")
-                }
-                _ => tracing::debug!(suppressed = count, "{count} more like this: {quoted}"),
+                _ => tracing::info!(suppressed = count, "{count} more like this: {quoted}"),
             }
         }
         let (kinds, count) = (others.len(), others.iter().map(|other| other.count).sum::<u64>());
@@ -88,6 +85,10 @@ impl LogLimits {
 impl<S: Subscriber> Layer<S> for LogLimits {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let metadata = event.metadata();
+        // Written only where the operator asked for everything.
+        if *metadata.level() > Level::INFO {
+            return true;
+        }
         let peer = self.peer(event);
         if peer.is_none() && metadata.module_path().is_some_and(is_never_suppressed) {
             return true;
@@ -233,6 +234,12 @@ mod tests {
         let lines = log_of(|| (0..2).for_each(|_| tracing::warn!(address = "a", "{long}")));
         let quoted = format!("{}…", "ä".repeat(QUOTED_CHARS_MAX));
         assert_eq!(lines[1], format!("WARN 1 more like this: {quoted} suppressed=1"));
+    }
+
+    #[test]
+    fn lines_for_debugging_are_never_suppressed() {
+        let lines = log_of(|| (0..100).for_each(|_| tracing::debug!(address = "a", "b")));
+        assert_eq!(lines.len(), 100);
     }
 
     #[test]

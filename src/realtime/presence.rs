@@ -165,7 +165,7 @@ impl Seat {
             Err(SendError::Socket(SocketError::InternalChannelFull)) => self.cut_off(),
             // The client has gone: it learns the truth when it comes back.
             Err(error) => {
-                tracing::debug!(user.id = %self.user.id, %error, "a packet was not sent: {error}")
+                tracing::debug!(user.id = %self.user.id, %error, "a packet was not sent: {error}");
             }
         }
     }

@@ -89,6 +89,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// The answer to one that is for nothing here.
+    #[expect(clippy::result_large_err, reason = "the answer is moved once")]
     fn asked(&self, address: IpAddr, request: &Request) -> Result<Asked, Response> {
         if let Some(refusal) = origin::refuse_other_sites(&self.site, address, request.headers()) {
             return Err(refusal);
@@ -151,7 +152,7 @@ impl Endpoint {
         };
         let layer = self.layer.clone();
         asked.grant(context.address, async move |stream| {
-            hand_over(&layer, context.address, Inspected::new(stream, context), bare)
+            hand_over(&layer, context.address, Inspected::new(stream, context), bare);
         })
     }
 

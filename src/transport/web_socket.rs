@@ -45,7 +45,7 @@ impl WebSocketRequest {
                 Ok(connection) => serve(TokioIo::new(connection)).await,
                 // The client has gone.
                 Err(error) => {
-                    tracing::debug!(%address, %error, "a WebSocket did not open: {error}")
+                    tracing::debug!(%address, %error, "a WebSocket did not open: {error}");
                 }
             }
         });
