@@ -21,6 +21,7 @@ use self::value::{
     MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_cookie_name, parse_log, parse_network, within,
 };
 use crate::command::Command;
+use crate::domain::BCRYPT_COST_MAX;
 
 /// A chat for two on your own server: one program, one SQLite file.
 ///
@@ -173,8 +174,8 @@ pub struct Config {
     pub max_json_depth: usize,
 
     /// The cost of a password hash; each step doubles the time that a guess takes
-    #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-31",
-          value_parser = clap::value_parser!(u32).range(4..=31))]
+    #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-15",
+          value_parser = clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX)))]
     pub bcrypt_cost: u32,
 
     /// What to log: error, warn, info, debug or trace, or a filter such as visavis=debug

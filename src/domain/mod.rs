@@ -3,6 +3,7 @@
 mod chat;
 mod device;
 mod error;
+mod hash_cost;
 mod link;
 mod message;
 mod name;
@@ -14,6 +15,7 @@ mod visible;
 pub use chat::{Chat, ReadMark, ReadState};
 pub use device::device;
 pub use error::Error;
+pub use hash_cost::{BCRYPT_COST_MAX, TooCostly, work as hash_work};
 pub use link::LinkKey;
 pub use message::{Body, ClientId, Message, MessageId, Timestamp};
 pub use name::{NameKey, NamePrefix, TypedName, Username};

@@ -3,20 +3,25 @@
 //!
 //! The time of an answer must not tell who has an account, nor which. Hashes of several schemes may
 //! be in use (bcrypt's at several costs, and Werkzeug's), and each takes a time of its own; so a
-//! login that fails does the work of all of them, whether the name was known or not.
+//! login that fails does the work of all of them, whether the name was known or not. That work is
+//! bounded, and a hash that alone would cost too much ([`TooCostly`]) is never checked.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::limits::Key;
 use super::turns::Turns;
 use super::werkzeug;
-use crate::domain::{Error, NewPassword, TypedPassword};
+use crate::domain::{Error, NewPassword, TooCostly, TypedPassword, hash_work};
 
 /// How many hashes may wait for one address: some eight seconds of work on two cores.
 const WAITING_MAX: usize = 64;
 /// When an address that has so many may try again, in seconds.
 const RETRY_AFTER: u64 = 5;
+/// How much work a login that fails does at most beyond that of a new hash, in thousandths of a usual
+/// one: two or three seconds. Every user of an imported database may have a scheme of their own.
+const WORK_MAX: u64 = 12_000;
 
 /// Makes and checks password hashes.
 #[derive(Clone)]
@@ -39,12 +44,18 @@ pub enum Verdict {
 }
 
 impl Passwords {
-    /// `cost` is bcrypt's, from 4 to 31; each step doubles the time. `in_use` are the schemes of the
+    /// `cost` is bcrypt's, from 4 to 15; each step doubles the time. `in_use` are the schemes of the
     /// accounts that there are, each as the part of a hash before its salt.
     #[must_use]
     pub fn new(cost: u32, in_use: &[String]) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let schemes = schemes(cost, in_use).into();
+        let (schemes, left_out) = schemes(cost, in_use);
+        if left_out > 0 {
+            tracing::warn!(
+                "the password hashes in the database are of more schemes than a login that fails can work through; {left_out} are left out, and the time of its answer may tell who has such a hash"
+            );
+        }
+        let schemes = schemes.into();
         let whose = Key::address(Ipv4Addr::UNSPECIFIED.into());
         Self { cost, schemes, cores: Turns::new(cores, WAITING_MAX), whose }
     }
@@ -95,20 +106,34 @@ impl Passwords {
 }
 
 /// A kind of hash: two of the same scheme take the same time to check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Scheme {
     Bcrypt { cost: u32 },
     Werkzeug(werkzeug::Method),
 }
 
 impl Scheme {
-    /// The scheme of a hash, or of the part of one before its salt; `None` for what is no hash.
+    /// The scheme of a hash, or of the part of one before its salt; `None` for what is no hash, or
+    /// costs too much.
     fn of(hash: &str) -> Option<Self> {
+        if TooCostly::find(hash).is_some() {
+            return None;
+        }
         let bcrypt = hash.strip_prefix("$2").and_then(|rest| rest.split('$').nth(1));
         match bcrypt {
             Some(cost) => cost.parse().ok().map(|cost| Self::Bcrypt { cost }),
             None => werkzeug::Method::of(hash).map(Self::Werkzeug),
         }
+    }
+
+    /// The scheme of a whole hash that can be checked. What cannot be costs nothing.
+    fn of_whole(hash: &str) -> Option<Self> {
+        let scheme = Self::of(hash)?;
+        let is_whole = match scheme {
+            Self::Bcrypt { .. } => hash.parse::<bcrypt::HashParts>().is_ok(),
+            Self::Werkzeug(_) => werkzeug::is_hash(hash),
+        };
+        is_whole.then_some(scheme)
     }
 
     /// A hash of this scheme that no password is known to fit.
@@ -122,15 +147,24 @@ impl Scheme {
     }
 }
 
-/// The schemes in use, each once; that of new hashes is one of them.
-fn schemes(cost: u32, in_use: &[String]) -> Vec<Scheme> {
-    let mut schemes = vec![Scheme::Bcrypt { cost }];
-    for scheme in in_use.iter().filter_map(|prefix| Scheme::of(prefix)) {
-        if !schemes.contains(&scheme) {
-            schemes.push(scheme);
-        }
-    }
-    schemes
+/// The schemes in use, each once; that of new hashes is one of them. The costliest are left out where
+/// all together are beyond [`WORK_MAX`]; how many that are.
+fn schemes(cost: u32, in_use: &[String]) -> (Vec<Scheme>, usize) {
+    let of_new = Scheme::Bcrypt { cost };
+    let known = in_use.iter().filter_map(|prefix| Some((hash_work(prefix), Scheme::of(prefix)?)));
+    let mut known: Vec<(u64, Scheme)> = known.filter(|(_, scheme)| *scheme != of_new).collect();
+    known.sort_by_key(|(work, _)| *work);
+    let mut seen = HashSet::new();
+    known.retain(|(_, scheme)| seen.insert(scheme.clone()));
+    let mut work = 0;
+    let all = known.len();
+    let fit = known.into_iter().map_while(|(of_one, scheme)| {
+        work += of_one;
+        (work <= WORK_MAX).then_some(scheme)
+    });
+    let schemes: Vec<Scheme> = std::iter::once(of_new).chain(fit).collect();
+    let left_out = all + 1 - schemes.len();
+    (schemes, left_out)
 }
 
 /// The form of a password that `hash` is of.
@@ -162,7 +196,7 @@ fn fits(
     schemes: &[Scheme],
     mut check: impl FnMut(&str, &str) -> bool,
 ) -> bool {
-    let own = hash.and_then(Scheme::of);
+    let own = hash.and_then(Scheme::of_whole);
     if let Some(hash) = hash.filter(|_| own.is_some())
         && check(password, hash)
     {
@@ -219,7 +253,7 @@ mod tests {
     /// The schemes that a login works through, in an order of their own.
     fn work(password: &str, hash: Option<&str>) -> Vec<String> {
         let mut work = Vec::new();
-        let known = schemes(4, &prefixes());
+        let (known, _) = schemes(4, &prefixes());
         let fits = fits(password, hash, &known, |password, hash| {
             work.push(format!("{:?}", Scheme::of(hash).unwrap()));
             check(password, hash)
@@ -235,15 +269,47 @@ mod tests {
         assert_eq!(unknown.len(), 4, "bcrypt at two costs, scrypt and pbkdf2: {unknown:?}");
         let bcrypt = bcrypt::hash("right password", 4).unwrap();
         let costlier = bcrypt::hash("right password", 5).unwrap();
-        for known in [&*bcrypt, &*costlier, SCRYPT, SHA1, "!", ""] {
+        let longer = format!("{SHA1}{}", "00".repeat(1_000_000));
+        for known in [&*bcrypt, &*costlier, SCRYPT, SHA1, "!", "", "$2b$05$short", &longer] {
             assert_eq!(work("wrong password", Some(known)), unknown, "{known}");
             assert_eq!(work(&"x".repeat(73), Some(known)), unknown, "{known}");
         }
     }
 
     #[test]
+    fn a_hash_that_costs_too_much_is_never_checked() {
+        let (few, _) = schemes(4, &prefixes());
+        let bcrypt = format!("$2b$31${}", "x".repeat(53));
+        for costly in [
+            &*format!("scrypt:2:1:536870911$salz${}", "00".repeat(64)),
+            &*format!("scrypt:131072:8:32$salz${}", "00".repeat(64)),
+            &*format!("pbkdf2:sha256:4294967295$salz${}", "00".repeat(32)),
+            &bcrypt,
+        ] {
+            let mut in_use = prefixes();
+            in_use.push(costly.to_owned());
+            assert_eq!(schemes(4, &in_use), (few.clone(), 0), "{costly}");
+            assert_eq!(work("wrong password", Some(costly)), work("wrong password", None));
+            assert!(!check("any password", costly), "{costly}");
+        }
+    }
+
+    #[test]
+    fn the_work_of_a_login_that_fails_is_bounded_however_many_schemes_there_are() {
+        let many = (1_000_000..1_100_000).map(|iterations| format!("pbkdf2:sha256:{iterations}$"));
+        let many: Vec<String> = many.chain(["scrypt:32768:8:1$".into()]).collect();
+        let (worked_through, left_out) = schemes(12, &many);
+        assert_eq!((worked_through.len(), left_out), (13, 100_001 - 12));
+        let cheap: Vec<String> = (1..10_000).map(|n| format!("pbkdf2:sha1:{n}$")).collect();
+        assert!(schemes(12, &cheap).0.len() < 1500);
+        let usual =
+            ["scrypt:32768:8:1$", "pbkdf2:sha256:1000000$", "pbkdf2:sha256:260000$", "$2b$13$"];
+        assert_eq!(schemes(12, &usual.map(String::from)).1, 0);
+    }
+
+    #[test]
     fn the_hash_of_nobody_is_one_that_takes_the_time_of_its_scheme_and_fits_nothing() {
-        for scheme in schemes(4, &prefixes()) {
+        for scheme in schemes(4, &prefixes()).0 {
             let hash = scheme.hash_of_nobody();
             assert_eq!(Scheme::of(&hash), Some(scheme.clone()));
             match scheme {
@@ -299,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_failure_in_two_forms_costs_the_same_for_any_kind_of_account() {
-        let known = schemes(4, &prefixes());
+        let (known, _) = schemes(4, &prefixes());
         let work = |hash: Option<&str>| {
             let mut work = Vec::new();
             let password = TypedPassword::new("wrong Zoe\u{308}".into());

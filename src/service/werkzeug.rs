@@ -5,7 +5,10 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
-/// Whether `password` belongs to `hash`. Takes 30 to 100 ms and up to 64 MiB.
+use crate::domain::TooCostly;
+
+/// Whether `password` belongs to `hash`. Takes 30 to 100 ms and 32 MiB as a rule, and no more than
+/// [`TooCostly`] lets through.
 pub fn verify(password: &str, hash: &str) -> bool {
     let Some((method, salt, expected)) = parse(hash) else {
         return false;
@@ -15,14 +18,19 @@ pub fn verify(password: &str, hash: &str) -> bool {
         && bool::from(derived.ct_eq(&expected))
 }
 
+/// Whether `hash` is one that [`verify`] works on.
+pub fn is_hash(hash: &str) -> bool {
+    parse(hash).is_some()
+}
+
 /// How a hash was derived, which is what its check costs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Method {
     Scrypt { log_n: u8, r: u32, p: u32 },
     Pbkdf2 { digest: Digest, iterations: u32 },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Digest {
     Sha1,
     Sha256,
@@ -31,8 +39,11 @@ pub enum Digest {
 
 impl Method {
     /// The method of a hash, or of the part of one before its salt; `None` for what is no hash of
-    /// Werkzeug's.
+    /// Werkzeug's, or of one that costs too much to check.
     pub fn of(hash: &str) -> Option<Self> {
+        if TooCostly::find(hash).is_some() {
+            return None;
+        }
         let (method, _) = hash.split_once('$')?;
         let mut words = method.split(':');
         let method = match words.next()? {
@@ -42,9 +53,7 @@ impl Method {
                     words.next()?.parse().ok()?,
                     words.next()?.parse().ok()?,
                 );
-                // Werkzeug's own limit on memory; a hash beyond it cannot have come from there.
-                let fits = u64::from(r).checked_mul(n)? <= 1 << 20;
-                if !n.is_power_of_two() || !fits {
+                if !n.is_power_of_two() {
                     return None;
                 }
                 let log_n = u8::try_from(n.trailing_zeros()).ok()?;
@@ -67,18 +76,28 @@ impl Method {
 
     /// A hash of this method that no password is known to fit.
     pub fn hash_of_nobody(&self) -> String {
-        let (method, bytes) = match self {
-            Self::Scrypt { log_n, r, p } => (format!("scrypt:{}:{r}:{p}", 1_u64 << log_n), 64),
+        let method = match self {
+            Self::Scrypt { log_n, r, p } => format!("scrypt:{}:{r}:{p}", 1_u64 << log_n),
             Self::Pbkdf2 { digest, iterations } => {
-                let (digest, bytes) = match digest {
-                    Digest::Sha1 => ("sha1", 20),
-                    Digest::Sha256 => ("sha256", 32),
-                    Digest::Sha512 => ("sha512", 64),
+                let digest = match digest {
+                    Digest::Sha1 => "sha1",
+                    Digest::Sha256 => "sha256",
+                    Digest::Sha512 => "sha512",
                 };
-                (format!("pbkdf2:{digest}:{iterations}"), bytes)
+                format!("pbkdf2:{digest}:{iterations}")
             }
         };
-        format!("{method}$visavisvisavisvi${}", "00".repeat(bytes))
+        format!("{method}$visavisvisavisvi${}", "00".repeat(self.bytes()))
+    }
+
+    /// How many bytes Werkzeug derives. PBKDF2 would do all its iterations again for each further
+    /// digest of a longer hash.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Scrypt { .. } | Self::Pbkdf2 { digest: Digest::Sha512, .. } => 64,
+            Self::Pbkdf2 { digest: Digest::Sha256, .. } => 32,
+            Self::Pbkdf2 { digest: Digest::Sha1, .. } => 20,
+        }
     }
 
     fn derive(&self, password: &[u8], salt: &[u8], out: &mut [u8]) -> bool {
@@ -99,9 +118,11 @@ impl Method {
 
 /// The method, the salt (taken as its text) and the expected bytes of a hash.
 fn parse(hash: &str) -> Option<(Method, &str, Vec<u8>)> {
+    let method = Method::of(hash)?;
     let mut parts = hash.splitn(3, '$').skip(1);
     let (salt, hex) = (parts.next()?, parts.next()?);
-    Some((Method::of(hash)?, salt, decode_hex(hex)?))
+    let expected = decode_hex(hex)?;
+    (expected.len() == method.bytes()).then_some((method, salt, expected))
 }
 
 /// The bytes of lower- or upper-case hexadecimal; `None` for anything else, the empty text included.
@@ -145,6 +166,10 @@ mod tests {
             "pbkdf2:sha256:1$salz$",
             "pbkdf2:sha256:1$salz$0g",
             "pbkdf2:sha256:1$salz$000",
+            &format!("pbkdf2:sha256:1$salz${}", "00".repeat(64)),
+            &format!("scrypt:16:8:1$salz${}", "00".repeat(65)),
+            &format!("scrypt:16:8:1048576$salz${}", "00".repeat(64)),
+            &format!("pbkdf2:sha1:8000001$salz${}", "00".repeat(20)),
         ] {
             assert!(parse(hash).is_none(), "{hash}");
             assert!(!verify("", hash), "{hash}");

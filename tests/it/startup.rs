@@ -155,7 +155,7 @@ fn a_wrong_setting_names_the_flag_and_an_example() {
     for (flag, value, words) in [
         ("listen", "5000", "--listen"),
         ("public-url", "chat.example", "https://chat.example"),
-        ("bcrypt-cost", "99", "4..=31"),
+        ("bcrypt-cost", "99", "4..=15"),
         ("registration", "perhaps", "open, invite, closed"),
         ("rate-limits", "no", "on, off"),
         ("trusted-proxy", "proxy", "as in 10.0.0.0/8"),
