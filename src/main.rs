@@ -102,6 +102,9 @@ fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
             commands::import::summary(&converted.report),
             converted.backup.display()
         );
+        if let Some(sentence) = converted.report.costly_hashes.sentence() {
+            tracing::warn!("{} has {sentence}", config.database.display());
+        }
     }
     let store = Arc::new(store);
     let served = runtime.block_on(serve_until_stopped(

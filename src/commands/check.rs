@@ -10,7 +10,8 @@ use visavis::transport::open_files;
 /// Prints a line for each thing looked at; false when something is wrong.
 pub fn run(config: &Config) -> bool {
     let mut findings = vec![listen(config)];
-    findings.extend(database(config));
+    let (of_database, note) = database(config);
+    findings.extend(of_database);
     findings.push(public_url(config));
     findings.extend(templates(config));
     findings.push(static_files(config));
@@ -20,6 +21,9 @@ pub fn run(config: &Config) -> bool {
             Ok(line) => println!("ok     {line}"),
             Err(line) => println!("wrong  {line}"),
         }
+    }
+    if let Some(note) = note {
+        println!("note   {note}");
     }
     findings.iter().all(Result::is_ok)
 }
@@ -33,13 +37,14 @@ fn listen(config: &Config) -> Finding {
     }
 }
 
-fn database(config: &Config) -> Vec<Finding> {
+/// What is wrong or sound, and what the operator should know though a start goes well.
+fn database(config: &Config) -> (Vec<Finding>, Option<String>) {
     let path = config.database.display();
-    let found = match SqliteStore::check(&config.database) {
-        Ok(found) => found,
-        Err(faults) => return faults.iter().map(|fault| Err(fault.to_string())).collect(),
+    let sound = match SqliteStore::check(&config.database) {
+        Ok(sound) => sound,
+        Err(faults) => return (faults.iter().map(|fault| Err(fault.to_string())).collect(), None),
     };
-    vec![Ok(match found {
+    let whose = match sound.found {
         Inspection::Missing => format!("{path} would be made"),
         Inspection::Ours => format!("{path} is a database of visavis"),
         Inspection::Older => {
@@ -48,7 +53,9 @@ fn database(config: &Config) -> Vec<Finding> {
         Inspection::Flask => {
             format!("{path} is the Flask chat's and would be converted, with a backup beside it")
         }
-    })]
+    };
+    let note = sound.costly_hashes.sentence().map(|sentence| format!("{path} has {sentence}"));
+    (vec![Ok(whose)], note)
 }
 
 /// The program's own templates are tested when it is built; a deployment's are not.

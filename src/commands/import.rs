@@ -34,9 +34,6 @@ pub fn check(flask: &Path) -> anyhow::Result<()> {
     for refusal in &checked.refusals {
         println!("  {refusal}");
     }
-    if checked.refused > checked.refusals.len() as u64 {
-        println!("  …");
-    }
     if checked.refused > 0 {
         bail!(
             "{}: rows that cannot be taken: {}; put them right first",
@@ -58,6 +55,9 @@ fn describe(report: &Report) {
     println!("users: {}", report.users);
     for (kind, count) in &report.hashes {
         println!("  password hashes, {kind}: {count}");
+    }
+    if let Some(sentence) = report.costly_hashes.sentence() {
+        println!("  {sentence}");
     }
     println!("  gone, put back as \"deleted user\": {}", report.users_gone);
     println!("chats: {}", report.chats);

@@ -8,6 +8,7 @@ use visavis::domain::{ReadMark, TypedName, UserId};
 use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
+use super::support::log::{self, lines_with};
 use super::support::site::Site;
 use super::support::{extent, flask_database, open};
 
@@ -85,6 +86,31 @@ async fn a_password_too_long_for_bcrypt_keeps_its_hash_and_goes_on_to_fit() {
     }
     assert_eq!(site.browser().log_in("ann", &"x".repeat(99)).await.status(), 401);
     assert_eq!(site.store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().hash, hash);
+}
+
+#[tokio::test]
+async fn a_hash_that_costs_too_much_lets_nobody_in_and_the_log_says_so_once() {
+    let hashes = [
+        format!("scrypt:32768:8:9$salz${}", "00".repeat(64)),
+        format!("scrypt:524288:8:1$salz${}", "00".repeat(64)),
+        format!("pbkdf2:sha256:20000000$salz${}", "00".repeat(32)),
+        format!("$2b$16${}", "x".repeat(53)),
+    ];
+    let users = (9001..).zip(&hashes).map(|(id, hash)| format!("({id}, 'user {id}', '{hash}')"));
+    let users = users.collect::<Vec<_>>().join(", ");
+    let (path, _dir) = flask_database_with(&format!("INSERT INTO users VALUES {users}"));
+    let site = Site::over_file(&path, &[]).await;
+    for (id, hash) in (9001..).zip(&hashes) {
+        let name = format!("user {id}");
+        for _ in 0..2 {
+            assert_eq!(site.browser().log_in(&name, "some password").await.status(), 401);
+        }
+        let told = lines_with(&format!("the password hash of user {id} is not checked"));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("at most") && told[0].contains("reset-password"), "{told:?}");
+        let kept = site.store.account_named(&TypedName::new(&name)).await.unwrap().unwrap().hash;
+        assert_eq!(kept, *hash);
+    }
 }
 
 #[tokio::test]
@@ -251,8 +277,11 @@ fn views_that_fit_stay_and_tables_of_flasks_extensions_go() {
          CREATE VIEW fits AS SELECT message FROM messages ORDER BY rowid;
          CREATE VIEW does_not AS SELECT version_num FROM alembic_version;
          CREATE VIEW reads_it AS SELECT * FROM does_not;
+         CREATE VIEW sessions_there AS SELECT count(*) AS count FROM sessions;
+         CREATE VIEW reads_that AS SELECT count FROM sessions_there, messages;
          CREATE TRIGGER audit AFTER INSERT ON messages BEGIN DELETE FROM chats; END;",
     );
+    log::listen();
     drop(open(&path));
     let connection = Connection::open(&path).unwrap();
     let list = |sql: &str| -> Vec<String> {
@@ -265,6 +294,21 @@ fn views_that_fit_stay_and_tables_of_flasks_extensions_go() {
         list("SELECT name FROM sqlite_schema WHERE name IN ('audit', 'mine', 'alembic_version')")
             .is_empty()
     );
+    let told = lines_with(path.to_str().unwrap());
+    let told: Vec<_> = told.iter().filter(|line| line.contains("was converted without")).collect();
+    let left_out = [
+        "alembic_version",
+        "sessions",
+        "does_not",
+        "reads_it",
+        "sessions_there",
+        "reads_that",
+        "audit",
+        "mine",
+    ];
+    for name in left_out {
+        assert!(told.len() == 1 && told[0].contains(&format!("\"{name}\"")), "{name}: {told:?}");
+    }
     assert_eq!(list("SELECT DISTINCT timestamp FROM messages"), ["2022-01-01 00:00:00"]);
 }
 

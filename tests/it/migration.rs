@@ -74,9 +74,9 @@ fn a_database_of_an_older_version_gets_the_schema_of_a_new_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("messenger.db");
         drop(of_version(old, &path));
-        assert_eq!(SqliteStore::check(&path).unwrap(), Inspection::Older);
+        assert_eq!(SqliteStore::check(&path).unwrap().found, Inspection::Older);
         drop(SqliteStore::open(&path).unwrap());
-        assert_eq!(SqliteStore::check(&path).unwrap(), Inspection::Ours);
+        assert_eq!(SqliteStore::check(&path).unwrap().found, Inspection::Ours);
         assert_eq!(schema(&path), expected);
         // Once is enough.
         drop(SqliteStore::open(&path).unwrap());

@@ -52,6 +52,9 @@ fn a_damaged_flask_database_is_refused() {
     bytes[4096..8192].fill(0x5a);
     fs::write(&path, bytes).unwrap();
     assert_refused(&path, "is damaged or no SQLite database");
+    let (code, lines) = checked(dir.path(), &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{lines}");
+    assert!(lines.contains("is damaged or no SQLite database"), "{lines}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "something was left beside it");
 }
 

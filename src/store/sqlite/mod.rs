@@ -4,6 +4,7 @@
 mod backup;
 mod blocks;
 mod chats;
+mod costly_hashes;
 mod file_watch;
 mod flask;
 mod links;
@@ -27,12 +28,14 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
 pub use self::backup::back_up;
+pub use self::costly_hashes::CostlyHashes;
 use self::file_watch::FileWatch;
 pub use self::flask::{
     Checked, Converted, Exported, Progress, Report, Stage, Watch, check, export, import,
 };
 use self::lock::FileLock;
 pub use self::open::{Inspection, OpenError};
+pub use self::startup_check::Sound;
 use self::writer::Writer;
 use super::{Reply, Store, StoreError, Totals};
 
@@ -125,8 +128,8 @@ impl SqliteStore {
     /// a Flask database. Nothing is written.
     ///
     /// # Errors
-    /// Every reason why the start would fail.
-    pub fn check(path: &Path) -> Result<Inspection, Vec<OpenError>> {
+    /// Every reason why the start would fail; rows of a Flask database are told of by reason.
+    pub fn check(path: &Path) -> Result<Sound, Vec<OpenError>> {
         startup_check::check(path)
     }
 

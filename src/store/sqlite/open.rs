@@ -238,7 +238,7 @@ fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// The sentence for a step between versions that failed.
-fn of_schema(path: &Path, error: &rusqlite::Error) -> OpenError {
+pub(super) fn of_schema(path: &Path, error: &rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         // SQLite's code for a statement that does not fit the tables.
         Some(ErrorCode::Unknown) => {

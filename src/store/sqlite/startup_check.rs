@@ -4,12 +4,20 @@ use std::path::Path;
 
 use rustix::fs::{Access, access};
 
+use super::costly_hashes::CostlyHashes;
 use super::lock::FileLock;
 use super::open::{self, Inspection, OpenError};
 use super::{flask, read_only::Snapshot};
 
+/// What a start on a file would find.
+#[derive(Debug)]
+pub struct Sound {
+    pub found: Inspection,
+    pub costly_hashes: CostlyHashes,
+}
+
 /// What a start on the file at `path` would find, or every reason why it would fail.
-pub(super) fn check(path: &Path) -> Result<Inspection, Vec<OpenError>> {
+pub(super) fn check(path: &Path) -> Result<Sound, Vec<OpenError>> {
     let faults = rights(path);
     if !faults.is_empty() {
         return Err(faults);
@@ -17,15 +25,12 @@ pub(super) fn check(path: &Path) -> Result<Inspection, Vec<OpenError>> {
     let one = |error| vec![error];
     let found = open::inspect(path).map_err(one)?;
     FileLock::probe(path).map_err(one)?;
-    match found {
-        Inspection::Missing => {}
-        Inspection::Ours | Inspection::Older => {
-            let snapshot = Snapshot::open(path).map_err(one)?;
-            open::check_pages(&snapshot.connection, path).map_err(one)?;
-        }
-        Inspection::Flask => rows(path)?,
-    }
-    Ok(found)
+    let costly_hashes = match found {
+        Inspection::Missing => CostlyHashes::default(),
+        Inspection::Ours | Inspection::Older => ours(path).map_err(one)?,
+        Inspection::Flask => flasks(path)?,
+    };
+    Ok(Sound { found, costly_hashes })
 }
 
 /// Whether this user may write the file and its folder, where SQLite makes files of its own.
@@ -47,15 +52,19 @@ fn rights(path: &Path) -> Vec<OpenError> {
     faults
 }
 
-/// Whether the conversion of a Flask database would take every row.
-fn rows(path: &Path) -> Result<(), Vec<OpenError>> {
+/// Whether every page is sound.
+fn ours(path: &Path) -> Result<CostlyHashes, OpenError> {
+    let snapshot = Snapshot::open(path)?;
+    open::check_pages(&snapshot.connection, path)?;
+    CostlyHashes::find(&snapshot.connection).map_err(|error| open::of_schema(path, &error))
+}
+
+/// Whether every page is sound, and the conversion would take every row.
+fn flasks(path: &Path) -> Result<CostlyHashes, Vec<OpenError>> {
     let checked = flask::check(path, &mut |_| {}).map_err(|error| vec![error])?;
-    let told = checked.refusals.len() as u64;
-    let row = |refused| OpenError::Row { path: path.into(), refused };
-    let mut faults: Vec<OpenError> = checked.refusals.into_iter().map(row).collect();
-    if checked.refused > told {
-        let more = checked.refused - told;
-        faults.push(row(format!("{more} more rows cannot be taken (visavis import --check)")));
+    if checked.refusals.is_empty() {
+        return Ok(checked.report.costly_hashes);
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    let row = |refused| OpenError::Row { path: path.into(), refused };
+    Err(checked.refusals.into_iter().map(row).collect())
 }

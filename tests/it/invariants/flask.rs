@@ -11,8 +11,6 @@ use rusqlite::Connection;
 use visavis::store::sqlite::{OpenError, Report, SqliteStore, check, export, import};
 
 const WRITTEN_BY_FLASK: &[u8] = include_bytes!("../../fixtures/flask-messenger.db");
-/// How many refusals a dry run tells of one by one.
-const REFUSALS_MAX: u64 = 20;
 
 /// Makes a file of `bytes`: one that the Flask chat wrote, with some bytes changed, or one with its
 /// tables and values that it would not write.
@@ -61,7 +59,7 @@ fn is_imported_as_checked(flask: &Path, new: &Path) -> Option<Report> {
         }
         (Ok(checked), Err(error)) => {
             assert!(matches!(error, OpenError::Row { .. }), "checked, and then: {error}");
-            assert_eq!(checked.refusals.len() as u64, checked.refused.min(REFUSALS_MAX));
+            assert!(checked.refusals.len() as u64 <= checked.refused);
             assert!(!checked.refusals.is_empty(), "{error}");
             is_one_sentence(&error, flask);
             None
@@ -120,6 +118,7 @@ fn comes_back(dir: &Path, report: &Report) {
         messages: report.messages,
         chats,
         hashes: second.hashes.clone(),
+        costly_hashes: report.costly_hashes.clone(),
         ..Report::default()
     };
     assert_eq!(second, expected);
@@ -237,7 +236,7 @@ fn odd(input: &mut Unstructured<'_>, right: &str) -> Result<String> {
     if !input.ratio(1, 24)? {
         return Ok(right.to_owned());
     }
-    Ok(match input.int_in_range(0..=8_u8)? {
+    Ok(match input.int_in_range(0..=9_u8)? {
         0 => "NULL".to_owned(),
         1 => input.arbitrary::<i64>()?.to_string(),
         2 => format!("'{}'", input.arbitrary::<i64>()?),
@@ -246,7 +245,8 @@ fn odd(input: &mut Unstructured<'_>, right: &str) -> Result<String> {
         5 => cell("CAST(x'", input.arbitrary()?, "' AS TEXT)"),
         6 => format!("'{}'", input.choose(&["deleted user 7", "DELETED USER 7'' ", "007", ""])?),
         7 => "'2026-01-02T03:04:05'".to_owned(),
-        _ => format!("'{}:1$x$y'", input.choose(&["pbkdf2:sha1", "$2b", "scrypt", "!"])?),
+        8 => format!("'{}:1$x$y'", input.choose(&["pbkdf2:sha1", "$2b", "scrypt", "!"])?),
+        _ => "'pbkdf2:sha256:4294967295$x$00'".to_owned(),
     })
 }
 

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 
-use super::rows::{FlaskMessage, Refused};
+use super::refusals::Refusals;
+use super::rows::FlaskMessage;
 use super::scan::{FlaskChat, Source, Taker, scan};
 use super::{Progress, Report, Stage, Watch};
 use crate::store::sqlite::names;
@@ -63,7 +64,7 @@ WHERE ranked.user_id = chats.user_id AND ranked.chat_partner_id = chats.chat_par
 /// Why a conversion stopped.
 pub(super) enum Stopped {
     Sqlite(rusqlite::Error),
-    Refused(Refused),
+    Refused(Refusals),
 }
 
 impl From<rusqlite::Error> for Stopped {
@@ -90,7 +91,10 @@ pub(super) fn fill(
         indexes,
         chats: 0,
     };
-    let report = scan(source, &mut filling, watch)?;
+    let (report, refusals) = scan(source, &mut filling, watch)?;
+    if !refusals.is_empty() {
+        return Err(Stopped::Refused(refusals));
+    }
     names::complete(target)?;
     target.execute_batch(PLACES)?;
     Ok(report)
@@ -117,16 +121,14 @@ struct Filling<'a> {
 }
 
 impl Taker for Filling<'_> {
-    type Error = Stopped;
-
     const IN_ORDER: bool = true;
 
-    fn user(&mut self, id: i64, username: &str, hash: &str) -> Result<(), Stopped> {
+    fn user(&mut self, id: i64, username: &str, hash: &str) -> rusqlite::Result<()> {
         self.add_user.execute(params![id, username, hash])?;
         Ok(())
     }
 
-    fn message(&mut self, message: &FlaskMessage<'_>) -> Result<(), Stopped> {
+    fn message(&mut self, message: &FlaskMessage<'_>) -> rusqlite::Result<()> {
         self.add_message.execute(params![
             message.sender,
             message.receiver,
@@ -136,7 +138,7 @@ impl Taker for Filling<'_> {
         Ok(())
     }
 
-    fn messages_end(&mut self, watch: Watch<'_>) -> Result<(), Stopped> {
+    fn messages_end(&mut self, watch: Watch<'_>) -> rusqlite::Result<()> {
         let total = self.indexes.len() as u64;
         for (done, sql) in (0..).zip(&self.indexes) {
             watch(Progress { stage: Stage::Indexing, done, total });
@@ -145,7 +147,7 @@ impl Taker for Filling<'_> {
         Ok(())
     }
 
-    fn chat(&mut self, chat: &FlaskChat) -> Result<(), Stopped> {
+    fn chat(&mut self, chat: &FlaskChat) -> rusqlite::Result<()> {
         let (user, partner) = (chat.user, chat.partner);
         let newest: Option<(i64, String)> = self
             .target
@@ -171,9 +173,5 @@ impl Taker for Filling<'_> {
             last_message_id.unwrap_or(0)
         ])?;
         Ok(())
-    }
-
-    fn refuse(&mut self, refused: Refused) -> Result<(), Stopped> {
-        Err(Stopped::Refused(refused))
     }
 }

@@ -5,23 +5,20 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fill::{Stopped, fill};
-use super::rows::{FlaskMessage, Refused};
+use super::rows::FlaskMessage;
 use super::scan::{FlaskChat, Source, Taker, scan};
 use super::{BOUNDED_MEMORY, Progress, Report, Stage, Watch};
 use crate::store::sqlite::open::{OpenError, check_pages};
 use crate::store::sqlite::partial::Partial;
 use crate::store::sqlite::read_only::Snapshot;
 
-/// How many rows that cannot be taken are told of one by one.
-const REFUSED_MAX: usize = 20;
-
 /// What a dry run found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     pub report: Report,
-    /// How many rows cannot be taken; an import would stop at the first.
+    /// How many rows cannot be taken; with one of them an import makes nothing.
     pub refused: u64,
-    /// A sentence for each of the first of them.
+    /// A sentence for each reason why.
     pub refusals: Vec<String>,
 }
 
@@ -54,7 +51,7 @@ pub fn import(flask: &Path, new: &Path, watch: Watch<'_>) -> Result<Report, Open
             Some(ErrorCode::DatabaseCorrupt) => OpenError::from_sqlite(flask, &error),
             _ => of_new(error),
         },
-        Stopped::Refused(refused) => refused.in_file(flask),
+        Stopped::Refused(refusals) => refusals.in_file(flask),
     })?;
     target.execute_batch("COMMIT").map_err(of_new)?;
     target.close().map_err(|(_, error)| of_new(error))?;
@@ -70,11 +67,10 @@ pub fn import(flask: &Path, new: &Path, watch: Watch<'_>) -> Result<Report, Open
 pub fn check(flask: &Path, watch: Watch<'_>) -> Result<Checked, OpenError> {
     let snapshot = open_flask(flask, watch)?;
     let source = Source { connection: &snapshot.connection, prefix: "" };
-    let mut looking = Looking { refused: 0, refusals: Vec::new() };
-    let report = scan(&source, &mut looking, watch)
+    let (report, refusals) = scan(&source, &mut Looking, watch)
         .map_err(|error| OpenError::from_sqlite(flask, &error))?;
     snapshot.verify()?;
-    Ok(Checked { report, refused: looking.refused, refusals: looking.refusals })
+    Ok(Checked { report, refused: refusals.rows(), refusals: refusals.sentences() })
 }
 
 fn open_flask(path: &Path, watch: Watch<'_>) -> Result<Snapshot, OpenError> {
@@ -89,15 +85,10 @@ fn open_flask(path: &Path, watch: Watch<'_>) -> Result<Snapshot, OpenError> {
     Ok(snapshot)
 }
 
-/// Takes nothing, and remembers what could not be taken.
-struct Looking {
-    refused: u64,
-    refusals: Vec<String>,
-}
+/// Takes nothing.
+struct Looking;
 
 impl Taker for Looking {
-    type Error = rusqlite::Error;
-
     const IN_ORDER: bool = false;
 
     fn user(&mut self, _: i64, _: &str, _: &str) -> rusqlite::Result<()> {
@@ -113,14 +104,6 @@ impl Taker for Looking {
     }
 
     fn chat(&mut self, _: &FlaskChat) -> rusqlite::Result<()> {
-        Ok(())
-    }
-
-    fn refuse(&mut self, refused: Refused) -> rusqlite::Result<()> {
-        self.refused += 1;
-        if self.refusals.len() < REFUSED_MAX {
-            self.refusals.push(refused.to_string());
-        }
         Ok(())
     }
 }

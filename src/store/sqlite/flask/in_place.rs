@@ -37,7 +37,7 @@ pub(in crate::store::sqlite) fn convert(
     let source = Source { connection: &transaction, prefix: "flask_" };
     let report = fill(&source, &transaction, watch).map_err(|stopped| match stopped {
         Stopped::Sqlite(error) => explain(error),
-        Stopped::Refused(refused) => refused.in_file(path),
+        Stopped::Refused(refusals) => refusals.in_file(path),
     })?;
     for (table, _) in TABLES {
         transaction.execute_batch(&format!("DROP TABLE flask_{table}")).map_err(explain)?;

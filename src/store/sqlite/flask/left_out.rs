@@ -44,6 +44,7 @@ impl SetAside {
             Ok(Named { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? })
         })?;
         let mut named: Vec<Named> = named.collect::<Result<_, _>>()?;
+        let mut views = named.split_off(named.partition_point(|one| one.kind != "view"));
         for name in other_tables(connection)?.unwrap_or_default() {
             if may_be_dropped(&name) {
                 named.push(Named { kind: "table".into(), name, sql: String::new() });
@@ -52,9 +53,15 @@ impl SetAside {
         for one in &named {
             one.drop_from(connection)?;
         }
-        let (views, others): (Vec<_>, Vec<_>) =
-            named.into_iter().partition(|one| one.kind == "view");
-        Ok(Self { views, left_out: others.iter().map(Named::shown).collect() })
+        // A view of a table that is gone. Ours may have one of that name (`sessions`), and the view
+        // would show that one.
+        let broken = views.extract_if(.., |view| !can_be_read(connection, &view.name));
+        let broken: Vec<Named> = broken.collect();
+        for view in broken.iter().chain(&views) {
+            view.drop_from(connection)?;
+        }
+        let left_out = named.iter().chain(&broken).map(Named::shown).collect();
+        Ok(Self { views, left_out })
     }
 
     /// Makes the views again that can be read over our tables; the names of everything that is left

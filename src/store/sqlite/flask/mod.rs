@@ -6,6 +6,7 @@ mod fill;
 mod import;
 mod in_place;
 mod left_out;
+mod refusals;
 mod rows;
 mod scan;
 mod values;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 
+use super::costly_hashes::CostlyHashes;
 use super::open::is_ours;
 
 pub use self::export::{Exported, export};
@@ -27,6 +29,8 @@ pub struct Report {
     pub users: u64,
     /// How many password hashes there are of each kind.
     pub hashes: BTreeMap<&'static str, u64>,
+    /// Users whose hash is kept and never checked: no password fits it.
+    pub costly_hashes: CostlyHashes,
     /// Users whom rows name and who are not there; each becomes a `deleted user`.
     pub users_gone: u64,
     pub messages: u64,

@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
 
 use rusqlite::Row;
 
 use super::values;
-use crate::store::sqlite::open::OpenError;
 
 /// A row that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {
     pub table: &'static str,
     pub rowid: i64,
+    /// The reason, in words that fit every row with it.
+    pub kind: Cow<'static, str>,
+    /// The reason, for this row.
     pub reason: String,
     /// What to do about it.
     pub way_out: String,
@@ -26,12 +27,6 @@ impl fmt::Display for Refused {
             "row {} of {} cannot be taken: {} (put it right in a SQLite shell: {})",
             self.rowid, self.table, self.reason, self.way_out
         )
-    }
-}
-
-impl Refused {
-    pub(super) fn in_file(&self, path: &Path) -> OpenError {
-        OpenError::Row { path: path.into(), refused: self.to_string() }
     }
 }
 
@@ -61,6 +56,7 @@ fn refusal(
     Ok(Refused {
         table,
         rowid,
+        kind: format!("the {column} {reason}").into(),
         reason: format!("its {column} {reason}"),
         way_out: format!("UPDATE {table} SET {column} = {value} WHERE rowid = {rowid}"),
     })

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Row};
 
+use super::refusals::Refusals;
 use super::rows::{FlaskMessage, Refused, as_text, read_chat_ids, read_message, read_user};
 use super::{Progress, Report, Stage, Watch, values};
 
@@ -30,42 +31,48 @@ pub(super) struct FlaskChat {
 }
 
 /// Takes what was read. Users come first, then messages in the order of their times, then chats.
+/// After the first row that cannot be taken nothing more comes.
 pub(super) trait Taker {
-    type Error: From<rusqlite::Error>;
-
     /// Whether messages have to come in their order, which costs a sort.
     const IN_ORDER: bool;
 
     /// Takes a user; it is told of the same way whether they are there or gone.
-    fn user(&mut self, id: i64, username: &str, hash: &str) -> Result<(), Self::Error>;
-    fn message(&mut self, message: &FlaskMessage<'_>) -> Result<(), Self::Error>;
+    fn user(&mut self, id: i64, username: &str, hash: &str) -> rusqlite::Result<()>;
+    fn message(&mut self, message: &FlaskMessage<'_>) -> rusqlite::Result<()>;
     /// Every message has come.
-    fn messages_end(&mut self, watch: Watch<'_>) -> Result<(), Self::Error>;
-    fn chat(&mut self, chat: &FlaskChat) -> Result<(), Self::Error>;
-    /// A row that cannot be taken; an error ends the scan.
-    fn refuse(&mut self, refused: Refused) -> Result<(), Self::Error>;
+    fn messages_end(&mut self, watch: Watch<'_>) -> rusqlite::Result<()>;
+    fn chat(&mut self, chat: &FlaskChat) -> rusqlite::Result<()>;
 }
 
-/// Hands everything to `taker`.
+/// Hands everything to `taker`, up to the first row that cannot be taken; reads on to find all of
+/// those.
 pub(super) fn scan<T: Taker>(
     source: &Source<'_>,
     taker: &mut T,
     watch: Watch<'_>,
-) -> Result<Report, T::Error> {
-    let mut scan =
-        Scan { source, report: Report::default(), people: People::default(), sent: HashMap::new() };
+) -> rusqlite::Result<(Report, Refusals)> {
+    let mut scan = Scan {
+        source,
+        report: Report::default(),
+        refusals: Refusals::default(),
+        people: People::default(),
+        sent: HashMap::new(),
+    };
     scan.users(taker)?;
     scan.messages(taker, watch)?;
-    taker.messages_end(watch)?;
+    if scan.refusals.is_empty() {
+        taker.messages_end(watch)?;
+    }
     watch(Progress { stage: Stage::Chats, done: 0, total: 0 });
     scan.chats(taker)?;
     scan.users_gone(taker)?;
-    Ok(scan.report)
+    Ok((scan.report, scan.refusals))
 }
 
 struct Scan<'a> {
     source: &'a Source<'a>,
     report: Report,
+    refusals: Refusals,
     people: People,
     /// How many messages there are from the first to the second.
     sent: HashMap<(i64, i64), i64>,
@@ -88,7 +95,7 @@ impl People {
 }
 
 impl Scan<'_> {
-    fn users<T: Taker>(&mut self, taker: &mut T) -> Result<(), T::Error> {
+    fn users<T: Taker>(&mut self, taker: &mut T) -> rusqlite::Result<()> {
         let mut query = self.source.connection.prepare(&format!(
             "SELECT rowid, id, {}, {} FROM {}users ORDER BY rowid",
             as_text("username"),
@@ -100,14 +107,17 @@ impl Scan<'_> {
             match read_user(row)? {
                 Ok((id, username, hash)) => {
                     if let Some(refused) = self.taken(row.get(0)?, id, username) {
-                        taker.refuse(refused)?;
+                        self.refusals.add(refused);
                         continue;
                     }
                     self.report.users += 1;
                     *self.report.hashes.entry(values::hash_kind(hash)).or_default() += 1;
-                    taker.user(id, username, hash)?;
+                    self.report.costly_hashes.look_at(id, hash);
+                    if self.refusals.is_empty() {
+                        taker.user(id, username, hash)?;
+                    }
                 }
-                Err(refused) => taker.refuse(refused)?,
+                Err(refused) => self.refusals.add(refused),
             }
         }
         Ok(())
@@ -115,26 +125,33 @@ impl Scan<'_> {
 
     /// Remembers a user; a refusal where the id or the name is another's.
     fn taken(&mut self, rowid: i64, id: i64, username: &str) -> Option<Refused> {
-        let refused = |reason: String| {
+        let refused = |kind: &'static str, reason: String| {
             Some(Refused {
                 table: "users",
                 rowid,
+                kind: kind.into(),
                 reason,
                 way_out: format!("UPDATE users SET … WHERE rowid = {rowid}"),
             })
         };
         if self.people.ids.contains(&id) {
-            return refused(format!("another user has its id {id}"));
+            return refused(
+                "another user has the same id",
+                format!("another user has its id {id}"),
+            );
         }
         if let Some(other) = self.people.names.get(&username.to_ascii_lowercase()) {
-            return refused(format!("user {other} has the same name {username:?}"));
+            return refused(
+                "another user has the same name",
+                format!("user {other} has the same name {username:?}"),
+            );
         }
         self.people.names.insert(username.to_ascii_lowercase(), id);
         self.people.ids.insert(id);
         None
     }
 
-    fn messages<T: Taker>(&mut self, taker: &mut T, watch: Watch<'_>) -> Result<(), T::Error> {
+    fn messages<T: Taker>(&mut self, taker: &mut T, watch: Watch<'_>) -> rusqlite::Result<()> {
         let Source { connection, prefix } = self.source;
         let total = count(connection, &format!("{prefix}messages"))?;
         let mut done = 0;
@@ -143,7 +160,7 @@ impl Scan<'_> {
             "SELECT rowid, sender_id, receiver_id, {}, timestamp FROM {prefix}messages",
             as_text("message")
         );
-        let mut step = |scan: &mut Self, row: &Row<'_>| -> Result<(), T::Error> {
+        let mut step = |scan: &mut Self, row: &Row<'_>| -> rusqlite::Result<()> {
             scan.message(row, taker)?;
             done += 1;
             if done % ROWS_A_STEP == 0 || done == total {
@@ -177,19 +194,22 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn message<T: Taker>(&mut self, row: &Row<'_>, taker: &mut T) -> Result<(), T::Error> {
+    fn message<T: Taker>(&mut self, row: &Row<'_>, taker: &mut T) -> rusqlite::Result<()> {
         let message = match read_message(row)? {
             Ok(message) => message,
-            Err(refused) => return taker.refuse(refused),
+            Err(refused) => {
+                self.refusals.add(refused);
+                return Ok(());
+            }
         };
         self.people.mention(message.sender);
         self.people.mention(message.receiver);
         *self.sent.entry((message.sender, message.receiver)).or_default() += 1;
         self.report.messages += 1;
-        taker.message(&message)
+        if self.refusals.is_empty() { taker.message(&message) } else { Ok(()) }
     }
 
-    fn chats<T: Taker>(&mut self, taker: &mut T) -> Result<(), T::Error> {
+    fn chats<T: Taker>(&mut self, taker: &mut T) -> rusqlite::Result<()> {
         let mut query = self.source.connection.prepare(&format!(
             "SELECT rowid, user_id, chat_partner_id, last_message_date, new_message_count
              FROM {}chats ORDER BY rowid",
@@ -201,20 +221,22 @@ impl Scan<'_> {
             let (user, partner) = match read_chat_ids(row)? {
                 Ok(ids) => ids,
                 Err(refused) => {
-                    taker.refuse(refused)?;
+                    self.refusals.add(refused);
                     continue;
                 }
             };
             if !seen.insert((user, partner)) {
                 let rowid: i64 = row.get(0)?;
-                taker.refuse(Refused {
+                self.refusals.add(Refused {
                     table: "chats",
                     rowid,
+                    kind: "another row is the chat of the same user with the same partner already"
+                        .into(),
                     reason: format!(
                         "another row is the chat of user {user} with user {partner} already"
                     ),
                     way_out: format!("DELETE FROM chats WHERE rowid = {rowid}"),
-                })?;
+                });
                 continue;
             }
             self.people.mention(user);
@@ -226,7 +248,9 @@ impl Scan<'_> {
             self.report.chats += 1;
             self.report.dates_put_right += u64::from(last_message_date.is_none());
             self.report.counts_put_right += u64::from(found != Some(new_message_count));
-            taker.chat(&FlaskChat { user, partner, last_message_date, new_message_count })?;
+            if self.refusals.is_empty() {
+                taker.chat(&FlaskChat { user, partner, last_message_date, new_message_count })?;
+            }
         }
         self.chats_never_made(&seen, taker)
     }
@@ -236,7 +260,7 @@ impl Scan<'_> {
         &mut self,
         seen: &HashSet<(i64, i64)>,
         taker: &mut T,
-    ) -> Result<(), T::Error> {
+    ) -> rusqlite::Result<()> {
         let missing: BTreeSet<(i64, i64)> = self
             .sent
             .keys()
@@ -246,7 +270,10 @@ impl Scan<'_> {
         for (user, partner) in missing {
             self.report.chats_added += 1;
             let new_message_count = self.received(user, partner);
-            taker.chat(&FlaskChat { user, partner, last_message_date: None, new_message_count })?;
+            let chat = FlaskChat { user, partner, last_message_date: None, new_message_count };
+            if self.refusals.is_empty() {
+                taker.chat(&chat)?;
+            }
         }
         Ok(())
     }
@@ -261,7 +288,7 @@ impl Scan<'_> {
 
     /// The original could delete nobody, but a person with a SQLite shell can. What such users
     /// wrote stays; no password fits the hash.
-    fn users_gone<T: Taker>(&mut self, taker: &mut T) -> Result<(), T::Error> {
+    fn users_gone<T: Taker>(&mut self, taker: &mut T) -> rusqlite::Result<()> {
         for id in std::mem::take(&mut self.people.gone) {
             let mut username = format!("deleted user {id}");
             while self.people.names.contains_key(&username) {
@@ -269,7 +296,9 @@ impl Scan<'_> {
             }
             self.people.names.insert(username.clone(), id);
             self.report.users_gone += 1;
-            taker.user(id, &username, "!")?;
+            if self.refusals.is_empty() {
+                taker.user(id, &username, "!")?;
+            }
         }
         Ok(())
     }
