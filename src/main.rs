@@ -21,8 +21,8 @@ use visavis::config::{self, Config, LogFormat};
 use visavis::http::{LOG_FILTER, Views};
 use visavis::log::LogLimits;
 use visavis::service::{Passwords, upkeep};
-use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
+use visavis::store::{Store, StoreError, Totals};
 use visavis::transport::{Connections, open_files, serve};
 
 use self::commands::progress::Display;
@@ -145,7 +145,8 @@ async fn serve_until_stopped(
         signals.stopped().await;
         tracing::info!("stopping");
     };
-    say_what_is_served(config, &listener, &*store).await?;
+    say_what_is_served(config, &listener)?;
+    tokio::spawn(say_how_much_is_kept(config.database.clone(), store));
     let proxies = config.trusted_proxy.clone();
     let open = Connections::new(config.max_connections, limits, proxies);
     serve(listener, app.router, open, app.io.close(), stop).await;
@@ -161,23 +162,27 @@ async fn reload_at_hangup(signals: Arc<Signals>, views: Arc<Views>) {
     }
 }
 
-async fn say_what_is_served(
-    config: &Config,
-    listener: &TcpListener,
-    store: &dyn Store,
-) -> anyhow::Result<()> {
-    let totals = store.totals().await?;
+fn say_what_is_served(config: &Config, listener: &TcpListener) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
-    let database = config.database.display();
     tracing::info!("visavis listens on http://{address}");
-    tracing::info!(
-        "the database is {database}: {} users, {} messages",
-        totals.users,
-        totals.messages
-    );
     let overrides = overrides(config);
     tracing::info!("{overrides}");
     Ok(())
+}
+
+/// Runs beside the server: counting millions of messages must not delay the start.
+async fn say_how_much_is_kept(database: PathBuf, store: Arc<dyn Store>) {
+    let database = database.display();
+    match store.totals().await {
+        Ok(Totals { users, messages }) => {
+            tracing::info!("the database is {database}: {users} users, {messages} messages");
+        }
+        // What takes the database away or damages it has a line of its own.
+        Err(StoreError::OutOfService) => {}
+        Err(error) => {
+            tracing::warn!(%error, "the rows of {database} were not counted: {error}");
+        }
+    }
 }
 
 /// What is not as the program brings it.

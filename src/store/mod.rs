@@ -27,7 +27,8 @@ pub use users::{Account, Listed, UserStore};
 pub trait Store:
     UserStore + ChatStore + BlockStore + MessageStore + SessionStore + LinkStore
 {
-    /// How much there is of it.
+    /// How much there is of it. Counts every row, which takes a second or more where there are
+    /// millions: nothing may wait for it.
     fn totals(&self) -> Reply<Totals>;
 
     /// A number that is another one when anybody else has written since it was asked for last: the

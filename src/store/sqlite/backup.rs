@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::TOTALS;
 use super::flask::{Progress, Stage, Watch};
 use super::open::{self, OpenError};
 use super::partial::Partial;
@@ -12,9 +13,6 @@ use super::read_only::Snapshot;
 use crate::store::Totals;
 
 const PAGES_A_STEP: i32 = 1024;
-
-const TOTALS: &str = "
-SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM messages)";
 
 /// Copies what the database at `ours` holds at this moment into a new file at `out`, which appears
 /// when it is complete, checked and on disk. Writes go on all the while.
