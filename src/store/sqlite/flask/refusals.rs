@@ -24,17 +24,14 @@ impl Refusals {
         let same = |group: &&mut Group| {
             (group.first.table, &group.first.kind) == (refused.table, &refused.kind)
         };
-        match self.0.iter_mut().find(same) {
-            Some(group) => {
-                group.rows += 1;
-                if group.examples.len() < EXAMPLES_MAX {
-                    group.examples.push(refused.rowid);
-                }
-            }
-            None => {
-                let examples = vec![refused.rowid];
-                self.0.push(Group { first: refused, rows: 1, examples });
-            }
+        let Some(group) = self.0.iter_mut().find(same) else {
+            let examples = vec![refused.rowid];
+            self.0.push(Group { first: refused, rows: 1, examples });
+            return;
+        };
+        group.rows += 1;
+        if group.examples.len() < EXAMPLES_MAX {
+            group.examples.push(refused.rowid);
         }
     }
 
