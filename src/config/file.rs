@@ -1,9 +1,10 @@
 //! `visavis.toml`: the settings under the names of their flags. A flag comes before the
 //! environment, and that before the file, because the file's values become the flags' defaults.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
 use toml::{Table, Value};
@@ -19,7 +20,7 @@ const USUAL: &str = "visavis.toml";
 /// What clap prints: which value is wrong, where it stands, and what would be right. Asking for
 /// help or the version is such an error, too.
 pub fn load(arguments: &[OsString]) -> Result<Config, Error> {
-    let mut command = Config::command();
+    let mut command = command();
     if let Some((path, text)) = read(&command, arguments)? {
         let refuse = |reason: String| {
             let sentence = format!("{}: {reason}", path.display());
@@ -36,6 +37,19 @@ pub fn load(arguments: &[OsString]) -> Result<Config, Error> {
     }
     let matches = command.try_get_matches_from_mut(arguments)?;
     Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The flags. An environment variable that is empty counts as unset: container tools set one for
+/// `VARIABLE: ${VARIABLE}` where nothing is to be said.
+fn command() -> Command {
+    let is_empty = |variable: &OsStr| {
+        std::env::var_os(variable)
+            .is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty()))
+    };
+    Config::command().mut_args(|argument| match argument.get_env() {
+        Some(variable) if is_empty(variable) => argument.env(Resettable::Reset),
+        _ => argument,
+    })
 }
 
 /// What is wrong with the settings, in one line that names the variable beside the flag. `None` for
@@ -59,7 +73,7 @@ fn one_line(error: &Error) -> String {
     let flag = named.split(' ').next().and_then(|flag| flag.strip_prefix("--"));
     let command = Config::command();
     let argument = command.get_arguments().find(|known| flag.is_some() && known.get_long() == flag);
-    match argument.and_then(clap::Arg::get_env).and_then(std::ffi::OsStr::to_str) {
+    match argument.and_then(clap::Arg::get_env).and_then(OsStr::to_str) {
         Some(variable) => line.replacen(named, &format!("{named}, {variable}"), 1),
         None => line,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 
-use super::value::{Rate, parse_rate};
+use super::value::{Rate, Trimmed, parse_rate};
 
 /// What is counted, and refused when it is done too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -237,7 +237,7 @@ impl Args for RateLimits {
                     .env(limit.variable)
                     .value_name("NUMBER/UNIT")
                     .default_value(limit.default.to_string())
-                    .value_parser(parse_rate)
+                    .value_parser(Trimmed(parse_rate))
                     .help(limit.help)
                     .global(true),
             )

@@ -3,6 +3,7 @@
 
 pub mod file;
 mod limits;
+mod listen;
 mod public_url;
 mod value;
 
@@ -10,15 +11,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::builder::FalseyValueParser;
+use clap::builder::{EnumValueParser, FalseyValueParser, PathBufValueParser};
 use ipnet::IpNet;
 
 pub use self::limits::{CountedBy, LIMITS, LIMITS_COUNT, Limit, LimitedAction, RateLimits};
+use self::listen::parse_listen;
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
 use self::value::{
-    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, parse_cookie_name, parse_log, parse_network, within,
+    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_log, parse_network,
+    within,
 };
 use crate::command::Command;
 use crate::domain::BCRYPT_COST_MAX;
@@ -35,16 +38,19 @@ pub struct Config {
     pub command: Option<Command>,
 
     /// A file with settings under the names of these flags [default: visavis.toml, if it is there]
-    #[arg(long, global = true, env = "VISAVIS_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "VISAVIS_CONFIG", value_name = "FILE",
+          value_parser = Trimmed(PathBufValueParser::new()))]
     pub config: Option<PathBuf>,
 
-    /// The address and port to listen on
+    /// The address and port to listen on; a port alone, as in 5000, is one of 127.0.0.1, and
+    /// 0.0.0.0:5000 is reached from everywhere
     #[arg(
         long,
         global = true,
         env = "VISAVIS_LISTEN",
         default_value = "127.0.0.1:5000",
-        value_name = "ADDRESS:PORT"
+        value_name = "ADDRESS:PORT",
+        value_parser = Trimmed(parse_listen)
     )]
     pub listen: SocketAddr,
 
@@ -54,30 +60,33 @@ pub struct Config {
         global = true,
         env = "VISAVIS_DATABASE",
         default_value = "messenger.db",
-        value_name = "FILE"
+        value_name = "FILE",
+        value_parser = Trimmed(PathBufValueParser::new())
     )]
     pub database: PathBuf,
 
     /// The address that browsers use, if a proxy stands before this program, as in
     /// https://chat.example or https://example.org/chat; https makes the cookie secure
-    #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
+    #[arg(long, global = true, env = "VISAVIS_PUBLIC_URL", value_name = "URL", value_parser = Trimmed(parse_public_url))]
     pub public_url: Option<PublicUrl>,
 
     /// The name of the session's cookie, for instances that share a host and a port inside their
     /// containers [default: visavis_session_ and the port that is listened on]
-    #[arg(long, global = true, env = "VISAVIS_COOKIE_NAME", value_name = "NAME", value_parser = parse_cookie_name)]
+    #[arg(long, global = true, env = "VISAVIS_COOKIE_NAME", value_name = "NAME", value_parser = Trimmed(parse_cookie_name))]
     pub cookie_name: Option<String>,
 
     /// A folder of Jinja templates that come before the embedded ones, file by file
-    #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR")]
+    #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR",
+          value_parser = Trimmed(PathBufValueParser::new()))]
     pub templates: Option<PathBuf>,
 
     /// A folder of static files that come before the embedded ones, file by file
-    #[arg(long = "static", global = true, env = "VISAVIS_STATIC", value_name = "DIR")]
+    #[arg(long = "static", global = true, env = "VISAVIS_STATIC", value_name = "DIR",
+          value_parser = Trimmed(PathBufValueParser::new()))]
     pub static_files: Option<PathBuf>,
 
     /// Read the templates again for each page, for whoever is writing them
-    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = FalseyValueParser::new())]
+    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(FalseyValueParser::new()))]
     pub reload_templates: bool,
 
     /// Whether pages may load and run only what comes from this server; auto means on, but off
@@ -87,7 +96,8 @@ pub struct Config {
         global = true,
         env = "VISAVIS_CONTENT_SECURITY_POLICY",
         default_value = "auto",
-        value_name = "MODE"
+        value_name = "MODE",
+        value_parser = Trimmed(EnumValueParser::<ContentPolicy>::new())
     )]
     pub content_security_policy: ContentPolicy,
 
@@ -98,7 +108,7 @@ pub struct Config {
         env = "VISAVIS_MAX_CONNECTIONS",
         default_value_t = 16_384,
         value_name = "NUMBER",
-        value_parser = within(1..=1_000_000, 16_384)
+        value_parser = Trimmed(within(1..=1_000_000, 16_384))
     )]
     pub max_connections: usize,
 
@@ -108,14 +118,15 @@ pub struct Config {
         global = true,
         env = "VISAVIS_REGISTRATION",
         default_value = "open",
-        value_name = "MODE"
+        value_name = "MODE",
+        value_parser = Trimmed(EnumValueParser::<Registration>::new())
     )]
     pub registration: Registration,
 
     /// A proxy that stands before this program, an address or a network as in 10.0.0.0/8; of it,
     /// X-Forwarded-For or Forwarded is believed. Several are separated by commas
     #[arg(long, global = true, env = "VISAVIS_TRUSTED_PROXY", value_name = "ADDRESS",
-          value_delimiter = ',', value_parser = parse_network)]
+          value_delimiter = ',', value_parser = Trimmed(parse_network))]
     pub trusted_proxy: Vec<IpNet>,
 
     /// Whether the limits on how often something is done and on sockets, which follow, hold; over one,
@@ -125,7 +136,8 @@ pub struct Config {
         global = true,
         env = "VISAVIS_RATE_LIMITS",
         default_value = "on",
-        value_name = "MODE"
+        value_name = "MODE",
+        value_parser = Trimmed(EnumValueParser::<Switch>::new())
     )]
     pub rate_limits: Switch,
 
@@ -134,52 +146,52 @@ pub struct Config {
 
     /// How many sockets one person may have at a time
     #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_USER", default_value_t = 64, value_name = "NUMBER",
-          value_parser = within(1..=1_000_000, 64))]
+          value_parser = Trimmed(within(1..=1_000_000, 64)))]
     pub max_sockets_per_user: usize,
 
     /// How many sockets one address may have at a time, logged in or not
     #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_ADDRESS", default_value_t = 1024, value_name = "NUMBER",
-          value_parser = within(1..=1_000_000, 1024))]
+          value_parser = Trimmed(within(1..=1_000_000, 1024)))]
     pub max_sockets_per_address: usize,
 
     /// How many connections one address may have at a time; a --trusted-proxy may have more
     #[arg(long, global = true, env = "VISAVIS_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 2048, value_name = "NUMBER",
-          value_parser = within(1..=1_000_000, 2048))]
+          value_parser = Trimmed(within(1..=1_000_000, 2048)))]
     pub max_connections_per_address: usize,
 
     /// How many bytes a form or a search may have
     #[arg(long, global = true, env = "VISAVIS_MAX_BODY_BYTES", default_value_t = 65_536, value_name = "BYTES",
-          value_parser = within(1000..=1_000_000_000, 65_536))]
+          value_parser = Trimmed(within(1000..=1_000_000_000, 65_536)))]
     pub max_body_bytes: usize,
 
     /// How many bytes a packet of a socket may have; at the least what the longest message may take
     #[arg(long, global = true, env = "VISAVIS_MAX_PACKET_BYTES", default_value_t = 1_000_000, value_name = "BYTES",
-          value_parser = within(PACKET_BYTES_MIN..=1_000_000_000, 1_000_000))]
+          value_parser = Trimmed(within(PACKET_BYTES_MIN..=1_000_000_000, 1_000_000)))]
     pub max_packet_bytes: usize,
 
     /// How many bytes may wait for sockets that do not read, all together; over it the socket for which
     /// most is waiting is cut
     #[arg(long, global = true, env = "VISAVIS_MAX_QUEUED_BYTES", default_value_t = 256_000_000, value_name = "BYTES",
-          value_parser = within(10_000_000..=1_000_000_000_000, 256_000_000))]
+          value_parser = Trimmed(within(10_000_000..=1_000_000_000_000, 256_000_000)))]
     pub max_queued_bytes: usize,
 
     /// How many characters a message may have
     #[arg(long, global = true, env = "VISAVIS_MAX_MESSAGE_CHARS", default_value_t = MESSAGE_CHARS_MAX, value_name = "NUMBER",
-          value_parser = within(1..=MESSAGE_CHARS_MAX, 2000))]
+          value_parser = Trimmed(within(1..=MESSAGE_CHARS_MAX, 2000)))]
     pub max_message_chars: usize,
 
     /// How deep the JSON of a search or an event may be nested
     #[arg(long, global = true, env = "VISAVIS_MAX_JSON_DEPTH", default_value_t = 32, value_name = "NUMBER",
-          value_parser = within(1..=100, 32))]
+          value_parser = Trimmed(within(1..=100, 32)))]
     pub max_json_depth: usize,
 
     /// The cost of a password hash; each step doubles the time that a guess takes
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-15",
-          value_parser = clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX)))]
+          value_parser = Trimmed(clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX))))]
     pub bcrypt_cost: u32,
 
     /// What to log: error, warn, info, debug or trace, or a filter such as visavis=debug
-    #[arg(long, global = true, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL", value_parser = parse_log)]
+    #[arg(long, global = true, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL", value_parser = Trimmed(parse_log))]
     pub log: String,
 
     /// How to write the log
@@ -188,7 +200,8 @@ pub struct Config {
         global = true,
         env = "VISAVIS_LOG_FORMAT",
         default_value = "text",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        value_parser = Trimmed(EnumValueParser::<LogFormat>::new())
     )]
     pub log_format: LogFormat,
 }

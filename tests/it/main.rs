@@ -30,6 +30,7 @@ mod large_import;
 mod other_sites;
 mod pages;
 mod round_trip;
+mod settings;
 mod settings_table;
 mod startup;
 mod static_files;

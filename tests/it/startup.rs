@@ -156,7 +156,7 @@ fn a_missing_folder_is_named() {
 #[test]
 fn a_wrong_setting_names_the_flag_and_an_example() {
     for (flag, value, words) in [
-        ("listen", "5000", "--listen"),
+        ("listen", "chat.example:5000", "as in 127.0.0.1:5000"),
         ("public-url", "chat.example", "https://chat.example"),
         ("bcrypt-cost", "99", "4..=15"),
         ("registration", "perhaps", "open, invite, closed"),

@@ -1,0 +1,94 @@
+//! Settings as people and container tools write them: left empty, with blanks, in short.
+
+use std::process::Command;
+
+use clap::{CommandFactory, Parser};
+use visavis::config::Config;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
+
+/// The flag, the variable and a right value of each setting.
+fn settings() -> Vec<(String, String, String)> {
+    let command = Config::command();
+    let with_variable = command.get_arguments().filter(|argument| argument.get_env().is_some());
+    let settings = with_variable.map(|argument| {
+        let flag = argument.get_long().unwrap().to_owned();
+        let default = argument.get_default_values().first();
+        let value = match (default, flag.as_str()) {
+            (_, "listen") => "127.0.0.1:0",
+            (Some(value), _) => value.to_str().unwrap(),
+            (None, "public-url") => "https://chat.example",
+            (None, "trusted-proxy") => "127.0.0.1 , 10.0.0.0/8",
+            (None, _) => "a_name",
+        };
+        let variable = argument.get_env().unwrap().to_str().unwrap().to_owned();
+        (flag, variable, value.to_owned())
+    });
+    settings.collect()
+}
+
+/// What `visavis check` says with the variables, in a folder with that settings file.
+fn checked(variables: &[(String, String)], file: &str) -> (Option<i32>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("visavis.toml"), file).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(dir.path()).arg("check");
+    // A port that is free, where no variable and no file names one.
+    if !file.contains("listen") && variables.iter().all(|(name, _)| name != "VISAVIS_LISTEN") {
+        command.arg("--listen=127.0.0.1:0");
+    }
+    let output = command.envs(variables.iter().cloned()).output().unwrap();
+    let both = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(both).unwrap())
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one_for_every_setting() {
+    let file = "listen = \"127.0.0.1:0\"\ndatabase = \"of_the_file.db\"";
+    for empty in ["", " ", " \t"] {
+        let variables: Vec<_> =
+            settings().into_iter().map(|(_, variable, _)| (variable, empty.to_owned())).collect();
+        let (code, lines) = checked(&variables, file);
+        assert_eq!(code, Some(0), "{empty:?}: {lines}");
+        assert!(lines.contains("of_the_file.db would be made"), "{lines}");
+        assert!(lines.contains("no --public-url"), "{lines}");
+    }
+}
+
+#[test]
+fn blanks_around_a_value_are_ignored_for_every_setting() {
+    for (flag, _, value) in settings() {
+        if flag == "reload-templates" {
+            continue; // takes no value as a flag
+        }
+        let read = |value: String| {
+            let config = Config::try_parse_from(["visavis", &format!("--{flag}={value}")]);
+            format!("{:?}", config.unwrap_or_else(|error| panic!("{error}")))
+        };
+        assert_eq!(read(format!(" {value}\t ")), read(value.replace(' ', "")), "--{flag}");
+    }
+}
+
+#[test]
+fn blanks_are_ignored_in_variables_and_in_the_file() {
+    // Folders and a file that exist nowhere are named by these.
+    let names_nothing = ["config", "templates", "static"];
+    let (mut variables, mut lines) = (Vec::new(), Vec::new());
+    for (flag, variable, value) in settings() {
+        if names_nothing.contains(&flag.as_str()) {
+            continue;
+        }
+        if flag == "reload-templates" {
+            variables.push((variable, " true ".to_owned()));
+            continue;
+        }
+        lines.push(format!("{flag} = \"  {value} \""));
+        variables.push((variable, format!("  {value} ")));
+    }
+    for (variables, file) in [(variables, String::new()), (Vec::new(), lines.join("\n"))] {
+        let (code, lines) = checked(&variables, &file);
+        assert_eq!(code, Some(0), "{lines}");
+        assert!(lines.contains("messenger.db would be made"), "{lines}");
+        assert!(lines.contains("browsers use https://chat.example,"), "{lines}");
+    }
+}
