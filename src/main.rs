@@ -205,13 +205,7 @@ fn overrides(config: &Config) -> String {
 }
 
 fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
-    // A level is meant for this program; its libraries are heard when something is wrong.
-    let is_level = config.log.parse::<tracing::Level>().is_ok();
-    let filter = if is_level {
-        format!("warn,{LOG_FILTER},visavis={}", config.log)
-    } else {
-        config.log.clone()
-    };
+    let filter = config::log_filter(&config.log, LOG_FILTER);
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!(
             "--log {}: give a level such as info, or a filter such as visavis=debug",

@@ -10,6 +10,7 @@ use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
 use toml::{Table, Value};
 
 use super::Config;
+use super::shown::with_short_help;
 
 /// The file that is read when no other is named; it need not exist.
 const USUAL: &str = "visavis.toml";
@@ -35,6 +36,7 @@ pub fn load(arguments: &[OsString]) -> Result<Config, Error> {
             command = with_default(command, &key, &value).map_err(refuse)?;
         }
     }
+    let mut command = with_short_help(command);
     let matches = command.try_get_matches_from_mut(arguments)?;
     Config::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
@@ -81,7 +83,8 @@ fn one_line(error: &Error) -> String {
 
 /// The file's path and text; `None` when none is named and the usual one does not exist.
 fn read(command: &Command, arguments: &[OsString]) -> Result<Option<(PathBuf, String)>, Error> {
-    let matches = command.clone().ignore_errors(true).try_get_matches_from(arguments)?;
+    let asked = with_short_help(command.clone()).ignore_errors(true);
+    let matches = asked.try_get_matches_from(arguments)?;
     let named = matches.get_one::<PathBuf>("config");
     let path = named.map_or(Path::new(USUAL), PathBuf::as_path);
     match std::fs::read_to_string(path) {

@@ -4,7 +4,9 @@
 pub mod file;
 mod limits;
 mod listen;
+mod log;
 mod public_url;
+mod shown;
 mod value;
 
 use std::net::SocketAddr;
@@ -16,12 +18,13 @@ use ipnet::IpNet;
 
 pub use self::limits::{CountedBy, LIMITS, LIMITS_COUNT, Limit, LimitedAction, RateLimits};
 use self::listen::parse_listen;
+pub use self::log::log_filter;
+use self::log::parse_log;
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
 use self::value::{
-    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_log, parse_network,
-    within,
+    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_network, within,
 };
 use crate::command::Command;
 use crate::domain::BCRYPT_COST_MAX;
@@ -190,7 +193,8 @@ pub struct Config {
           value_parser = Trimmed(clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX))))]
     pub bcrypt_cost: u32,
 
-    /// What to log: error, warn, info, debug or trace, or a filter such as visavis=debug
+    /// What to log: error, warn, info, debug or trace, or filters such as visavis::http=debug, which
+    /// are added to info
     #[arg(long, global = true, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL", value_parser = Trimmed(parse_log))]
     pub log: String,
 

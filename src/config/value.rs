@@ -1,5 +1,6 @@
 //! What a setting may be, and how it is read from its text.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::net::IpAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error, ValueEnum};
 use hyper::Uri;
+use idna::{AsciiDenyList, domain_to_ascii_cow};
 use ipnet::IpNet;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -158,9 +160,11 @@ impl Origin {
     }
 }
 
-/// The origin of a URL such as `https://chat.example`; a slash at the end is forgiven.
+/// The origin of a URL such as `https://chat.example`; a slash at the end is forgiven. A host in other
+/// letters becomes its ASCII form, which is what browsers send.
 pub(super) fn parse_origin(url: &str) -> Result<Origin, String> {
     let wrong = "give scheme and host, as in https://chat.example";
+    let url = with_ascii_host(url).ok_or_else(|| wrong.to_owned())?;
     let uri: Uri = url.parse().map_err(|_| wrong.to_owned())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(wrong.to_owned());
@@ -176,22 +180,16 @@ pub(super) fn parse_origin(url: &str) -> Result<Origin, String> {
     Ok(Origin(format!("{scheme}://{host}")))
 }
 
-/// Levels and filters such as `warn,visavis=debug`. A word that is no level would be a module's name to
-/// the filter, and silence everything else.
-pub(super) fn parse_log(text: &str) -> Result<String, String> {
-    let is_level = |word: &str| {
-        let word = word.to_ascii_lowercase();
-        ["off", "error", "warn", "info", "debug", "trace"].contains(&&*word)
-    };
-    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    let fits = |part: &&str| match part.rsplit_once('=') {
-        Some((target, level)) => !target.trim().is_empty() && is_level(level),
-        None => is_level(part),
-    };
-    if parts.iter().all(fits) {
-        return Ok(parts.join(","));
+/// `https://chät.example:8443` as `https://xn--cht-rla.example:8443`, by the rules of browsers.
+fn with_ascii_host(url: &str) -> Option<Cow<'_, str>> {
+    if url.is_ascii() {
+        return Some(url.into());
     }
-    Err("give error, warn, info, debug or trace, or a filter, as in visavis=debug".to_owned())
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let (host, port) = authority.rfind(':').map_or((authority, ""), |at| authority.split_at(at));
+    let host = domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::URL).ok()?;
+    Some(format!("{scheme}://{host}{port}{path}").into())
 }
 
 /// A cookie's name as every program on the way takes it.
@@ -217,25 +215,29 @@ mod tests {
     }
 
     #[test]
-    fn what_to_log_is_a_level_or_a_filter() {
-        for right in ["info", "DEBUG", "off", "visavis=debug", "warn,visavis::http=trace"] {
-            assert_eq!(parse_log(right).as_deref(), Ok(right));
-        }
-        assert_eq!(parse_log("warn, visavis=debug").as_deref(), Ok("warn,visavis=debug"));
-        for wrong in ["", "bogus", "visavis", "info,", "visavis=bogus", "=info"] {
-            assert!(parse_log(wrong).unwrap_err().contains("as in visavis=debug"), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_public_url_is_a_scheme_and_a_host() {
         let origin = |url| parse_origin(url).map(|origin| origin.0).ok();
         assert_eq!(origin("https://Chat.example/").as_deref(), Some("https://chat.example"));
         assert_eq!(origin("https://chat.example:443").as_deref(), Some("https://chat.example"));
-        assert_eq!(origin("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
-        for wrong in
-            ["chat.example", "ftp://chat.example", "https://chat.example/chat", "https://", ""]
+        for international in
+            ["https://chät.example", "https://CHÄT.example/", "https://cha\u{308}t.example:443"]
         {
+            assert_eq!(origin(international).as_deref(), Some("https://xn--cht-rla.example"));
+        }
+        let with_port = origin("http://münchen.example:8080");
+        assert_eq!(with_port.as_deref(), Some("http://xn--mnchen-3ya.example:8080"));
+        assert_eq!(origin("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
+        for wrong in [
+            "chat.example",
+            "ftp://chat.example",
+            "https://chat.example/chat",
+            "https://",
+            "",
+            "https://änn@chat.example",
+            "https://a b.ä",
+            "https://\u{ad}",
+            "chät.example",
+        ] {
             assert_eq!(origin(wrong), None, "{wrong}");
         }
     }

@@ -92,3 +92,63 @@ fn blanks_are_ignored_in_variables_and_in_the_file() {
         assert!(lines.contains("browsers use https://chat.example,"), "{lines}");
     }
 }
+
+/// Standard output and error of the program, and its exit code.
+fn printed(arguments: &[&str]) -> (Option<i32>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(PROGRAM).current_dir(dir.path()).args(arguments).output().unwrap();
+    let both = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(both).unwrap())
+}
+
+#[test]
+fn the_help_of_a_subcommand_shows_the_flags_that_it_heeds() {
+    let link = ["--config", "--listen", "--database", "--public-url", "--log", "--log-format"];
+    let database = ["--config", "--database", "--log", "--log-format"];
+    for (arguments, flags) in [
+        (&["user"][..], &link[..]),
+        (&["user", "add"], &link),
+        (&["user", "reset-password"], &link),
+        (&["invite"], &link),
+        (&["user", "list"], &database),
+        (&["user", "disable"], &database),
+        (&["user", "enable"], &database),
+        (&["user", "sign-out"], &database),
+        (&["import"], &database),
+        (&["export"], &database),
+        (&["backup"], &database),
+        (&["health"], &["--config", "--listen"]),
+    ] {
+        let (code, help) = printed(&[arguments, &["--help"]].concat());
+        let own = ["--help", "--create", "--valid-for", "--check", "--flask"];
+        let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        let shown = lines.filter_map(|line| line.split(' ').find(|word| word.starts_with("--")));
+        let shown: Vec<&str> = shown.filter(|flag| !own.contains(flag)).collect();
+        assert_eq!((code, &shown[..]), (Some(0), flags), "{arguments:?}: {help}");
+    }
+    let (_, help) = printed(&["check", "--help"]);
+    for (flag, ..) in settings() {
+        assert!(help.contains(&format!("--{flag}")), "--{flag} is not in {help}");
+    }
+}
+
+#[test]
+fn a_group_without_a_command_shows_its_commands_only() {
+    let (code, help) = printed(&["user"]);
+    assert_eq!(code, Some(2));
+    for command in ["list", "add", "disable", "enable", "reset-password", "sign-out"] {
+        assert!(help.contains(&format!("  {command} ")), "{command} is not in {help}");
+    }
+    assert!(!help.contains("--database") && help.lines().count() < 25, "{help}");
+}
+
+#[test]
+fn every_flag_is_taken_before_and_after_every_subcommand() {
+    for flag in ["--max-connections=0", "--limit-pages=0/m"] {
+        for arguments in [&["user", "list", flag][..], &["user", flag, "list"], &[flag, "health"]] {
+            let (code, line) = printed(arguments);
+            assert_eq!((code, line.lines().count()), (Some(2), 1), "{arguments:?}: {line}");
+            assert!(line.contains("as in"), "{line}");
+        }
+    }
+}

@@ -206,6 +206,21 @@ fn a_filter_of_the_log_that_is_wrong_is_told_with_an_example() {
 }
 
 #[test]
+fn a_filter_for_something_else_does_not_silence_the_program() {
+    let dir = tempfile::tempdir().unwrap();
+    // If the line never comes, the end of the program does.
+    let mut command = Command::new("timeout");
+    command.current_dir(dir.path()).args(["60", PROGRAM, "--listen", "127.0.0.1:0"]);
+    let child = command.args(["--log", "mistyped=debug"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running(child);
+    assert!(address_when_it_listens(&mut running.0).starts_with("127.0.0.1:"));
+    // Handed on to the program.
+    let pid = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    running.0.wait().unwrap();
+}
+
+#[test]
 fn a_file_with_settings_that_is_wrong_is_told_in_one_line() {
     for (text, words) in [
         ("max-json-depth = 0", "as in 32"),
