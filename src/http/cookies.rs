@@ -91,6 +91,22 @@ impl SessionCookie {
     }
 }
 
+/// The `Cookie` header without the cookies that carry a session, this server's (called `own`) or that
+/// of another instance on the same host. They are split as [`SessionCookie`] splits them, so that
+/// nothing is left that could be found there.
+pub fn without_sessions(headers: &HeaderMap, own: &str) -> Option<Vec<u8>> {
+    let cookies: Vec<&[u8]> =
+        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    let cookies = cookies.join(&b"; "[..]);
+    let carries_session = |pair: &&[u8]| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        name == own.as_bytes() || name.starts_with(EARLIER_NAME)
+    };
+    let pairs = cookies.split(|byte| *byte == b';').filter(|pair| !carries_session(pair));
+    let left = pairs.collect::<Vec<_>>().join(&b';').trim_ascii().to_vec();
+    (!left.is_empty()).then_some(left)
+}
+
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let equals = pair.iter().position(|byte| *byte == b'=')?;
     let (found, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());

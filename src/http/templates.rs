@@ -149,14 +149,14 @@ fn examples() -> Vec<(&'static str, Value)> {
         .into_iter()
         .map(|(name, known, logged_in)| {
             let session = if logged_in { ann.clone() } else { json!({}) };
-            (name, context_of(&Serde(session).into(), Asked::default(), Value::from(Serde(known))))
+            (name, context_of(&Serde(session).into(), Arc::default(), Value::from(Serde(known))))
         })
         .collect()
 }
 
 /// What a page sees.
-pub fn context_of(session: &Value, asked: Asked, known: Value) -> Value {
-    let request = Value::from_object(asked);
+pub fn context_of(session: &Value, asked: Arc<Asked>, known: Value) -> Value {
+    let request = Value::from_dyn_object(asked);
     context! { session, request, ..known }
 }
 

@@ -1,6 +1,7 @@
 //! The pages: which template is drawn for whom, and what the visitor gets where that fails.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
@@ -36,27 +37,38 @@ impl From<&User> for Visitor {
 #[derive(Debug, Clone)]
 pub struct Visit {
     visitor: Visitor,
-    asked: Asked,
+    asked: Arc<Asked>,
 }
 
 impl Visit {
-    fn new(parts: &Parts, public_url: Option<&PublicUrl>) -> Self {
+    fn new(parts: &Parts, site: &Site) -> Self {
         let auth = parts.extensions.get::<AuthSession>();
         let member = auth.and_then(|auth| auth.user.as_ref());
-        Self::by(member.map(|member| &member.0.user), parts, public_url)
+        let visitor = member.map(|member| Visitor::from(&member.0.user)).unwrap_or_default();
+        let asked = parts.extensions.get::<Arc<Asked>>().cloned().unwrap_or_else(|| {
+            Arc::new(Asked::of(parts, site.public_url.as_ref(), &site.cookie.name))
+        });
+        Self { visitor, asked }
     }
 
-    /// The visit of `user`, or of somebody who is not logged in.
+    /// The visit of `user`, or of somebody who is not logged in. Templates do not see the cookie
+    /// called `session_cookie`.
     #[must_use]
-    pub fn by(user: Option<&User>, parts: &Parts, public_url: Option<&PublicUrl>) -> Self {
+    pub fn by(
+        user: Option<&User>,
+        parts: &Parts,
+        public_url: Option<&PublicUrl>,
+        session_cookie: &str,
+    ) -> Self {
         let visitor = user.map(Visitor::from).unwrap_or_default();
-        Self { visitor, asked: Asked::of(parts, public_url) }
+        Self { visitor, asked: Arc::new(Asked::of(parts, public_url, session_cookie)) }
     }
 
-    /// The visit that `request` is.
+    /// The visit that `request` is. The handler behind it shares what is kept of the request.
     pub fn of(request: Request, site: &Site) -> (Self, Request) {
-        let (parts, body) = request.into_parts();
-        let visit = Self::new(&parts, site.public_url.as_ref());
+        let (mut parts, body) = request.into_parts();
+        let visit = Self::new(&parts, site);
+        parts.extensions.insert(Arc::clone(&visit.asked));
         (visit, Request::from_parts(parts, body))
     }
 
@@ -71,7 +83,7 @@ impl FromRequestParts<Site> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Infallible> {
-        Ok(Self::new(parts, site.public_url.as_ref()))
+        Ok(Self::new(parts, site))
     }
 }
 
@@ -138,7 +150,7 @@ impl Views {
         let registration_closed = self.registration_closed;
         let context = |known: Value| {
             let known = context! { registration_closed, ..known };
-            templates::context_of(&session, visit.asked.clone(), known)
+            templates::context_of(&session, Arc::clone(&visit.asked), known)
         };
         let (drawn, explain): (_, &dyn Fn(&minijinja::Error) -> String) = match &self.own {
             Some(own) => (own.draw(name, &context(known)), &|error| own.explain(error)),

@@ -36,4 +36,5 @@ mod startup;
 mod static_files;
 mod store_contract;
 mod rendering;
+mod request;
 mod tidy;

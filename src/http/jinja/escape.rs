@@ -28,6 +28,9 @@ pub fn force_escape(value: &Value) -> Value {
 
 /// The value as Python's `str` gives it.
 pub fn text(value: &Value) -> Cow<'_, str> {
+    if value.kind() == ValueKind::Bytes {
+        return Cow::Owned(format!("{value:?}"));
+    }
     if let Some(text) = value.as_str() {
         return Cow::Borrowed(text);
     }

@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use textwrap::{WordSplitter, WrapAlgorithm};
 
 use super::escape::{escape, escaped, force_escape, text};
+use super::headers::Headers;
 use super::methods::padded;
 use super::{json, pay};
 
@@ -45,7 +46,7 @@ pub fn add_to(environment: &mut Environment<'static>) {
     add(
         "dictsort",
         Takes::Named,
-        Value::from_function(filters::dictsort),
+        Value::from_function(dictsort),
         &["case_sensitive", "by", "reverse"],
     );
     add("filesizeformat", Takes::Placed, Value::from_function(filesizeformat), &["binary"]);
@@ -123,6 +124,14 @@ fn add_flexible(
         filter.call(state, &arguments)
     };
     environment.add_filter(name, flexible);
+}
+
+fn dictsort(value: &Value, options: Kwargs) -> Result<Value, Error> {
+    match value.downcast_object_ref::<Headers>() {
+        // Iterating over headers gives pairs, where a dict gives its keys.
+        Some(headers) => filters::dictsort(&Value::from_pairs(headers.pairs()), options),
+        None => filters::dictsort(value, options),
+    }
 }
 
 fn string(value: &Value) -> Value {

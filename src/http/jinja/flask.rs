@@ -1,26 +1,12 @@
-//! What Flask puts into every template: `url_for`, `get_flashed_messages`, `request`, `config`, `g`.
+//! What Flask puts into every template beside `request`: `url_for`, `get_flashed_messages`, `config`,
+//! `g`.
 
-use std::sync::Arc;
-
-use axum::http::{Method, Uri, header, request};
-use form_urlencoded::parse;
-use minijinja::value::{Kwargs, Object, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value, context};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::endpoints::{ENDPOINTS, Endpoint};
 use super::escape::text;
-use crate::config::PublicUrl;
-
-/// The original's endpoints, by which `url_for` names pages.
-const ENDPOINTS: [(&str, &str); 7] = [
-    ("index", "/"),
-    ("register", "/register"),
-    ("login", "/login"),
-    ("logout", "/logout"),
-    ("find", "/find"),
-    ("add", "/add"),
-    ("chats", "/chats"),
-];
 
 /// What Werkzeug writes as `%XX` in a path, in a query and behind `#`.
 const IN_PATH: &AsciiSet = &except(NON_ALPHANUMERIC, b"-._~!$&'()*+,/:;=@");
@@ -48,81 +34,6 @@ pub fn add_to(environment: &mut Environment<'static>, root: &str) {
     environment.add_global("g", context! {});
 }
 
-/// The endpoint that answers under `path`.
-pub fn endpoint_of(path: &str) -> Option<&'static str> {
-    ENDPOINTS.iter().find(|(_, page)| *page == path).map(|(endpoint, _)| *endpoint)
-}
-
-/// What a template sees as `request`.
-#[derive(Debug, Clone, Default)]
-pub struct Asked {
-    method: Method,
-    uri: Uri,
-    /// Scheme, host and port, as in `https://chat.example`.
-    origin: String,
-    /// The path below which the chat lies, as in `/chat`; empty where there is none.
-    root: String,
-}
-
-impl Asked {
-    pub fn of(parts: &request::Parts, public_url: Option<&PublicUrl>) -> Self {
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let origin = match public_url {
-            Some(url) => url.origin().as_str().to_owned(),
-            None => format!("http://{}", host.unwrap_or("localhost")),
-        };
-        let root = public_url.map_or("", PublicUrl::path).to_owned();
-        Self { method: parts.method.clone(), uri: parts.uri.clone(), origin, root }
-    }
-
-    fn path(&self) -> String {
-        percent_decode_str(self.uri.path()).decode_utf8_lossy().into_owned()
-    }
-
-    /// The fields of the query, each with the first of its values.
-    fn args(&self) -> Value {
-        let mut args: Vec<(String, String)> = Vec::new();
-        for (name, value) in parse(self.query().as_bytes()) {
-            if args.iter().all(|(known, _)| *known != name) {
-                args.push((name.into_owned(), value.into_owned()));
-            }
-        }
-        Value::from_pairs(args)
-    }
-
-    fn query(&self) -> &str {
-        self.uri.query().unwrap_or_default()
-    }
-}
-
-impl Object for Asked {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let (origin, root) = (&self.origin, &self.root);
-        let (path, query) = (self.uri.path(), self.query());
-        Some(match key.as_str()? {
-            "path" => Value::from(self.path()),
-            // Flask's has the question mark also where no query follows.
-            "full_path" => Value::from(format!("{}?{query}", self.path())),
-            "method" => Value::from(self.method.as_str()),
-            "endpoint" => endpoint_of(path).map_or(Value::from(()), Value::from),
-            "query_string" => Value::from(query),
-            "args" => self.args(),
-            // No page of ours draws what was posted.
-            "form" => context! {},
-            "host" => Value::from(origin.split_once("://").map_or("", |(_, host)| host)),
-            "scheme" => Value::from(origin.split_once("://").map_or("", |(scheme, _)| scheme)),
-            "host_url" => Value::from(format!("{origin}/")),
-            "url_root" | "root_url" => Value::from(format!("{origin}{root}/")),
-            "base_url" => Value::from(format!("{origin}{root}{path}")),
-            "url" if query.is_empty() => Value::from(format!("{origin}{root}{path}")),
-            "url" => Value::from(format!("{origin}{root}{path}?{query}")),
-            "script_root" | "root_path" => Value::from(root.as_str()),
-            "is_secure" => Value::from(origin.starts_with("https:")),
-            _ => return None,
-        })
-    }
-}
-
 /// The address of an endpoint below `root`; arguments that it does not take become the query.
 #[expect(clippy::needless_pass_by_value, reason = "the template engine passes it so")]
 fn url_for(state: &State, root: &str, endpoint: &str, arguments: Kwargs) -> Result<String, Error> {
@@ -134,6 +45,7 @@ fn url_for(state: &State, root: &str, endpoint: &str, arguments: Kwargs) -> Resu
         let value: Value = arguments.peek(name)?;
         match name {
             "filename" if endpoint == "static" => {}
+            _ if takes(endpoint, name) => {}
             "_anchor" | "_external" | "_scheme" | "_method" => {}
             _ if matches!(value.kind(), ValueKind::None | ValueKind::Undefined) => {}
             _ if matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => {
@@ -173,14 +85,28 @@ fn address(endpoint: &str, arguments: &Kwargs) -> Result<String, Error> {
         })?;
         return Ok(format!("/static/{}", utf8_percent_encode(&filename, IN_PATH)));
     }
-    let known = ENDPOINTS.iter().find(|(name, _)| *name == endpoint);
-    known.map(|(_, path)| (*path).to_owned()).ok_or_else(|| {
-        let names: Vec<&str> = ENDPOINTS.iter().map(|(name, _)| *name).collect();
+    let known = Endpoint::named(endpoint).ok_or_else(|| {
+        let names: Vec<&str> = ENDPOINTS.iter().map(|endpoint| endpoint.name).collect();
         wrong(format!(
             "url_for knows no endpoint '{endpoint}'; there are static, {}",
             names.join(", ")
         ))
-    })
+    })?;
+    let mut path = known.rule.to_owned();
+    for name in known.variables() {
+        let value: Option<Value> = arguments.peek(name)?;
+        let value = value.ok_or_else(|| {
+            wrong(format!("url_for('{endpoint}') needs {name}, as in **request.view_args"))
+        })?;
+        let part = utf8_percent_encode(&text(&value), IN_PATH).to_string();
+        path = path.replace(&format!("<{name}>"), &part);
+    }
+    Ok(path)
+}
+
+/// Whether the address of the endpoint has a place for an argument of that name.
+fn takes(endpoint: &str, name: &str) -> bool {
+    Endpoint::named(endpoint).is_some_and(|endpoint| endpoint.variables().any(|has| has == name))
 }
 
 fn query_part(text: &str) -> String {

@@ -6,6 +6,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::pay;
+use super::python::given;
 
 pub fn call(
     state: &mut State,
@@ -14,6 +15,7 @@ pub fn call(
     args: &[Value],
 ) -> Result<Value, Error> {
     let known = match value.as_str() {
+        _ if value.kind() == ValueKind::Bytes => of_bytes(value, method, args)?,
         Some(string) => of_string(state, string, method, args)?,
         None => of_collection(value, method, args)?,
     };
@@ -122,6 +124,15 @@ fn of_string(
     }))
 }
 
+fn of_bytes(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
+    if method != "decode" {
+        return Ok(None);
+    }
+    let [_, _] = given(args, ["encoding", "errors"])?;
+    let bytes = value.as_bytes().unwrap_or_default();
+    Ok(Some(Value::from(String::from_utf8_lossy(bytes).into_owned())))
+}
+
 fn of_collection(value: &Value, method: &str, args: &[Value]) -> Result<Option<Value>, Error> {
     Ok(Some(match (value.kind(), method) {
         (ValueKind::Seq, "index") => {
@@ -137,7 +148,10 @@ fn of_collection(value: &Value, method: &str, args: &[Value]) -> Result<Option<V
             ValueKind::Seq,
             "append" | "extend" | "insert" | "pop" | "remove" | "sort" | "reverse",
         )
-        | (ValueKind::Map, "update" | "pop" | "setdefault" | "clear") => {
+        | (
+            ValueKind::Map,
+            "update" | "pop" | "popitem" | "setdefault" | "clear" | "add" | "setlist" | "poplist",
+        ) => {
             let reason = format!("values cannot be changed here, so there is no .{method}()");
             return Err(Error::new(ErrorKind::UnknownMethod, reason));
         }

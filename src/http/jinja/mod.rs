@@ -1,15 +1,23 @@
 //! A template environment that renders as Flask's Jinja2 does: its escaping, filters, Python methods
 //! and globals, where minijinja alone differs.
 
+mod accept;
+mod authorization;
+mod endpoints;
 mod escape;
 mod filters;
 mod flask;
+mod header_values;
+mod headers;
 mod json;
 mod methods;
+mod multi_dict;
+mod python;
+mod request;
 
 use minijinja::{AutoEscape, Environment, Error, State};
 
-pub use self::flask::Asked;
+pub use self::request::Asked;
 
 /// What one page may cost: each step one, and so do 64 bytes of what it makes. A list of a thousand
 /// chats costs a fortieth of it; a page that never ends would hold up a thread for everybody.

@@ -88,7 +88,7 @@ impl Seen {
 
     fn visit(&self) -> Visit {
         let request = Request::builder().uri(&self.path).header("host", "x").body(()).unwrap();
-        Visit::by(Some(&self.user), &request.into_parts().0, None)
+        Visit::by(Some(&self.user), &request.into_parts().0, None, "visavis_session")
     }
 
     fn chats(&self) -> Json {

@@ -33,7 +33,7 @@ pub fn hold(bytes: &[u8]) {
     let known = json!({ "chats": [{ "id": 1, "username": "<i>", "new_message_count": 3 }] });
     let page = Views::new(&config).unwrap().page(
         "login.html",
-        &Visit::by(Some(&user), &request, None),
+        &Visit::by(Some(&user), &request, None, "visavis_session"),
         known,
     );
     assert!([200, 500].contains(&page.status().as_u16()), "{page:?}");
