@@ -2,6 +2,7 @@
 //! Flask 3.1 with Werkzeug 3.1 makes of them, for the same request.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use tempfile::TempDir;
@@ -289,5 +290,39 @@ async fn what_the_request_does_not_have_is_named_by_the_error() {
         assert_eq!(status, 500, "{template}");
         let told = log::lines_with(page.templates.path().to_str().unwrap());
         assert!(told.iter().any(|line| line.contains(reason)), "{template}: {told:?}");
+    }
+}
+
+/// What no page takes longer than, by far, so that whoever waits for one is answered.
+const DRAWN_WITHIN: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_loop_over_a_large_request_ends_soon() {
+    let page = Page::new(&[]).await;
+    let numbers: Vec<String> = (0..900).map(|number| number.to_string()).collect();
+    let (fields, types) = (numbers.join("&"), format!("a/{}", numbers[..300].join(",a/")));
+    let cookies = fields.replace('&', ";");
+    let cookies = format!("{}; {}", page.session, &cookies[..1500]);
+    let headers = [("accept", types.as_str()), ("cookie", &cookies)];
+    let path = format!("/chats?{fields}");
+    for asked in [
+        "request.args.to_dict(false)",
+        "request.args.getlist('1')",
+        "request.args.items(true)",
+        "request.cookies.copy()",
+        "request.headers.items()",
+        "request.headers ~ request.args",
+        "request.url ~ request.environ",
+        "'b/b' in request.accept_mimetypes",
+        "request.accept_mimetypes.best_match(['b/b', 'c/c', 'd/d'])",
+    ] {
+        let inner = format!("{{% for y in range(90000) %}}{{% set z = {asked} %}}{{% endfor %}}");
+        let template = format!("{{% for x in range(90000) %}}{inner}{{% endfor %}}");
+        fs::write(page.templates.path().join("chats.html"), template).unwrap();
+        let began = Instant::now();
+        let drawn = page.browser.ask(Method::GET, &path, &headers).await;
+        let took = began.elapsed();
+        assert_eq!(drawn.status(), 500, "{asked}");
+        assert!(took < DRAWN_WITHIN, "{asked}: {took:?}");
     }
 }

@@ -25,6 +25,8 @@ pub enum Of {
 #[derive(Debug, Clone)]
 struct Alternative {
     value: String,
+    /// What it is compared by.
+    normal: Vec<String>,
     quality: f64,
     /// The quality as Python prints it: 1 where the header gives none.
     printed: Value,
@@ -42,7 +44,7 @@ impl Accept {
         let header = header.filter(|header| !header.is_empty());
         let elements = header.map(list).unwrap_or_default();
         let alternatives =
-            elements.iter().take(ALTERNATIVES_MAX).filter_map(|one| alternative(one));
+            elements.iter().take(ALTERNATIVES_MAX).filter_map(|one| alternative(of, one));
         let mut new = Self { of, provided: header.is_some(), alternatives: alternatives.collect() };
         new.sort();
         new
@@ -57,7 +59,8 @@ impl Accept {
     }
 
     fn place(&self, value: &str) -> Option<usize> {
-        self.alternatives.iter().position(|one| matches(self.of, value, &one.value))
+        let value = normal(self.of, value);
+        self.alternatives.iter().position(|one| matches(self.of, &value, &one.normal))
     }
 
     fn has(&self, value: &str) -> bool {
@@ -86,10 +89,11 @@ impl Accept {
     /// round.
     fn best_language<'a>(&self, offered: &[&'a str]) -> Option<&'a str> {
         let primaries = || {
-            let alternatives = self
-                .alternatives
-                .iter()
-                .map(|one| Alternative { value: primary(&one.value).to_owned(), ..one.clone() });
+            let alternatives = self.alternatives.iter().map(|one| Alternative {
+                value: primary(&one.value).to_owned(),
+                normal: normal(Of::Encodings, primary(&one.value)),
+                ..one.clone()
+            });
             let mut primaries =
                 Self { of: Of::Encodings, provided: true, alternatives: alternatives.collect() };
             primaries.sort();
@@ -191,19 +195,21 @@ fn pair(one: &Alternative) -> Value {
 }
 
 /// One element of the header, where its quality is a number from 0 to 1.
-fn alternative(element: &str) -> Option<Alternative> {
+fn alternative(of: Of, element: &str) -> Option<Alternative> {
     let (value, mut options) = options(element);
     let weight = options.iter().position(|(name, _)| name == "q");
     let Some(weight) = weight.map(|place| options.remove(place).1) else {
         let value = with_options(&value, &options);
-        return Some(Alternative { value, quality: 1.0, printed: 1.into() });
+        let normal = normal(of, &value);
+        return Some(Alternative { value, normal, quality: 1.0, printed: 1.into() });
     };
     let is_number = weight.starts_with(|first: char| first.is_ascii_digit())
         && weight.ends_with(|last: char| last.is_ascii_digit())
         && weight.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let quality: f64 = weight.parse().ok().filter(|quality| is_number && *quality <= 1.0)?;
     let value = with_options(&value, &options);
-    Some(Alternative { value, quality, printed: quality.into() })
+    let normal = normal(of, &value);
+    Some(Alternative { value, normal, quality, printed: quality.into() })
 }
 
 /// How exact a value of the header is: values without `*` come first.
@@ -214,29 +220,35 @@ fn specificity(of: Of, value: &str) -> Vec<bool> {
     }
 }
 
-/// Whether an alternative of the header takes `value`.
-fn matches(of: Of, value: &str, alternative: &str) -> bool {
+/// What a value is compared by: of a type, its parts, the parameters in order; nothing where it is no
+/// type.
+fn normal(of: Of, value: &str) -> Vec<String> {
+    let value = value.to_lowercase();
     match of {
-        Of::Types => type_matches(&value.to_lowercase(), &alternative.to_lowercase()),
-        _ if alternative == "*" => true,
-        Of::Languages => same_language(value, alternative),
-        Of::Charsets => charset(value) == charset(alternative),
-        Of::Encodings => value.eq_ignore_ascii_case(alternative),
+        Of::Types => parts(&value).unwrap_or_default(),
+        Of::Languages => vec![value.replace('_', "-")],
+        Of::Charsets => vec![charset(&value)],
+        Of::Encodings => vec![value],
     }
 }
 
-fn same_language(one: &str, other: &str) -> bool {
-    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    one.bytes().map(plain).eq(other.bytes().map(plain))
+/// Type, subtype and parameters.
+fn parts(mime: &str) -> Option<Vec<String>> {
+    let mut pieces = mime.split(';').map(|piece| piece.trim().to_owned());
+    let first = pieces.next()?;
+    let (kind, subtype) = first.split_once('/')?;
+    let mut parts = vec![kind.to_owned(), subtype.to_owned()];
+    parts.extend(pieces);
+    parts[2..].sort_unstable();
+    Some(parts)
 }
 
-/// The first part of a language: `de` of `de-CH`.
-fn primary(language: &str) -> &str {
-    language.split(['-', '_']).next().unwrap_or_default()
-}
-
+/// A charset by one of its names.
 fn charset(name: &str) -> String {
-    let plain: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    if name == "*" {
+        return name.to_owned();
+    }
+    let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
     match plain.as_str() {
         "latin1" | "l1" | "88591" | "iso885911" => "iso88591".to_owned(),
         "u8" => "utf8".to_owned(),
@@ -245,28 +257,29 @@ fn charset(name: &str) -> String {
     }
 }
 
-fn type_matches(value: &str, alternative: &str) -> bool {
-    let (Some(value), Some(alternative)) = (parts(value), parts(alternative)) else {
+/// Whether an alternative of the header takes `value`; both are normal.
+fn matches(of: Of, value: &[String], alternative: &[String]) -> bool {
+    if of != Of::Types {
+        return alternative.iter().any(|one| one == "*") || value == alternative;
+    }
+    let ([kind, subtype, parameters @ ..], [its_kind, its_subtype, its_parameters @ ..]) =
+        (value, alternative)
+    else {
         return false;
     };
-    match (alternative.0, alternative.1) {
-        ("*", "*") => return true,
-        ("*", _) => return false,
-        _ => {}
+    match (its_kind.as_str(), its_subtype.as_str()) {
+        ("*", "*") => true,
+        ("*", _) => false,
+        _ if kind == "*" && subtype == "*" => true,
+        (_, "*") => kind == its_kind,
+        _ => {
+            let fits = subtype == "*" || subtype == its_subtype && parameters == its_parameters;
+            kind == its_kind && fits
+        }
     }
-    let every = (value.0, value.1) == ("*", "*");
-    every
-        || value.0 == alternative.0
-            && (alternative.1 == "*"
-                || value.1 == "*"
-                || (value.1 == alternative.1 && value.2 == alternative.2))
 }
 
-/// Type, subtype and parameters, the last in order.
-fn parts(mime: &str) -> Option<(&str, &str, Vec<&str>)> {
-    let mut pieces = mime.split(';').map(str::trim);
-    let (kind, subtype) = pieces.next()?.split_once('/')?;
-    let mut parameters: Vec<&str> = pieces.collect();
-    parameters.sort_unstable();
-    Some((kind, subtype, parameters))
+/// The first part of a language: `de` of `de-CH`.
+fn primary(language: &str) -> &str {
+    language.split(['-', '_']).next().unwrap_or_default()
 }

@@ -11,6 +11,9 @@ pub fn list(value: &str) -> Vec<String> {
 /// A value, and what follows it as `; name=value`. Parts that are no such pair are skipped.
 pub fn options(value: &str) -> (String, Vec<(String, String)>) {
     let (value, rest) = value.split_once(';').unwrap_or((value, ""));
+    if value.trim().is_empty() {
+        return (String::new(), Vec::new());
+    }
     let mut options: Vec<(String, String)> = Vec::new();
     for part in split(rest, ';') {
         let Some((name, value)) = part.trim_start().split_once('=') else { continue };
@@ -151,4 +154,67 @@ fn quoted(value: &str) -> Option<String> {
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    // What Werkzeug 3.1 makes of the same headers.
+    #[test]
+    fn cookies_are_split_as_by_werkzeug() {
+        for (header, expected) in [
+            ("a=1; b=2", &[("a", "1"), ("b", "2")][..]),
+            ("a=1;b=2;", &[("a", "1"), ("b", "2")][..]),
+            ("a = 1 ;; =x; c", &[("a", "1"), ("c", "")][..]),
+            (r#"a="x; y"; b=2"#, &[("a", "x; y"), ("b", "2")][..]),
+            (r#"a="x; b=2"#, &[("a", r#""x"#), ("b", "2")][..]),
+            (r#"a="x"y; b=2"#, &[("a", r#""x"y"#), ("b", "2")][..]),
+            (r#"a="\"\\\073\303\274"; b"#, &[("a", r#""\;ü"#), ("b", "")][..]),
+            (r#"a=x"y"; b="";"#, &[("a", r#"x"y""#), ("b", "")][..]),
+            ("=;a==b", &[("a", "=b")][..]),
+            (r#"a="x" ; b="y\\"; c=3""#, &[("a", "x"), ("b", r"y\"), ("c", r#"3""#)][..]),
+            ("", &[][..]),
+        ] {
+            assert_eq!(cookies(header), named(expected), "{header}");
+        }
+    }
+
+    #[test]
+    fn options_are_read_as_by_werkzeug() {
+        for (header, value, expected) in [
+            ("text/html", "text/html", &[][..]),
+            ("text/html; charset=utf-8", "text/html", &[("charset", "utf-8")][..]),
+            (
+                r#"text/html;Charset="a;b"; x; y=1"#,
+                "text/html",
+                &[("charset", "a;b"), ("y", "1")][..],
+            ),
+            ("a; q = 1; z=2", "a", &[("z", "2")][..]),
+            (r#"a; x="q\"\\"; y=%22"#, "a", &[("x", r#"q"\"#), ("y", "%22")][..]),
+            ("", "", &[][..]),
+            ("; a=b", "", &[][..]),
+            ("a; f*=UTF-8''na%C3%AFve; g=h i", "a", &[("f", "naïve"), ("g", "h")][..]),
+        ] {
+            assert_eq!(options(header), (value.to_owned(), named(expected)), "{header}");
+        }
+    }
+
+    #[test]
+    fn lists_are_read_as_by_werkzeug() {
+        for (header, expected) in [
+            ("a, b", &["a", "b"][..]),
+            (r#""a, b", c"#, &["a, b", "c"][..]),
+            (" a ,,b ", &["a", "b"][..]),
+            (r#"a;q="x,y",b"#, &[r#"a;q="x,y""#, "b"][..]),
+            ("", &[][..]),
+            (r#""a\"b", c"#, &[r#"a"b"#, "c"][..]),
+        ] {
+            assert_eq!(list(header), expected, "{header}");
+        }
+    }
 }
