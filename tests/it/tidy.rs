@@ -205,6 +205,7 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
         "the operator made a link to register with",
         "the task that tells sockets",
         "a socket has no context",
+        "are of more schemes than a login",
         "some sockets did not close",
         "some connections did not end",
         "limit on open files",
