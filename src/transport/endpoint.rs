@@ -61,22 +61,18 @@ pub fn route(site: &Site, layer: &SocketIoLayer) -> MethodRouter<Site> {
 
 impl Endpoint {
     async fn answer(&self, address: IpAddr, request: Request) -> Response {
-        let turn = self.site.turns.take(address, &Method::GET).await;
         let mut answer = match self.asked(address, &request) {
             Ok(Asked::First { version, over_web_socket }) => {
+                let _turn = self.site.turns.take(address, request.method()).await;
                 self.begin(address, version, request, over_web_socket).await
             }
             Ok(Asked::Upgrade(context)) => self.upgrade(request, context),
             Ok(Asked::Post(context)) => {
-                drop(turn);
                 // A poll waits for packets as long as it takes; handing packets over takes no time.
                 let answer = timeout(PACKETS_MAX, self.hand_over(request, &context)).await;
                 answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
             }
-            Ok(Asked::Poll(context)) => {
-                drop(turn);
-                self.poll(request, &context).await
-            }
+            Ok(Asked::Poll(context)) => self.poll(request, &context).await,
             Err(answer) => answer,
         };
         if answer.status().is_client_error() {
