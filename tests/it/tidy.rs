@@ -218,11 +218,11 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
     for path in files_in(&["src/http", "src/realtime", "src/service", "src/transport"], "rs") {
         let text = fs::read_to_string(&path).unwrap();
         for event in text.split("tracing::").skip(1) {
-            let level = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
-            let Some(event) = level.iter().find_map(|level| event.strip_prefix(level)) else {
-                continue;
-            };
-            events += 1;
+            let levels = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
+            let is_of = |level: &&str| event.starts_with(*level);
+            let Some(level) = levels.iter().position(|level| is_of(&level)) else { continue };
+            let event = &event[levels[level].len()..];
+            events += usize::from(level < 3);
             let event = event.split(");\n").next().unwrap().split("),\n").next().unwrap();
             let fields = event.split('"').next().unwrap();
             let names_peer =
@@ -232,6 +232,7 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
             }
         }
     }
-    assert!(events > 40, "{events}");
+    // One peer has one line of each in a minute: more would be a line a second.
+    assert!((20..60).contains(&events), "{events}");
     assert_eq!(found, [""; 0]);
 }

@@ -246,14 +246,14 @@ test("a flood from one address or from many is a few lines, with the number of t
   const args = ["--limit-logins", "5/h", "--limit-searches", "1/h", "--max-connections-per-address", "60", ...PROXY];
   const flooded = await startServer({ args, env: { VISAVIS_LOG: "debug" } });
   try {
-    const { ann, ben } = await partners(flooded);
+    const [ann] = await newcomers(flooded, "ann");
     const flooder = newAddress();
     const wrong = { username: "no such name", password: "no such password" };
     for (let number = 0; number < 100; number += 1) await form(flooded, flooder, "/login", wrong);
     const tab = await ann.connect();
-    for (let number = 0; number < 50; number += 1) await tab.ask("message_sent", "a text that the log must not have");
+    await tab.ask("message_sent", "a text that the log must not have");
     const foreign = (/** @type {string} */ from) => fetch(`${flooded.url}/login`, { method: "POST", headers: { "x-forwarded-for": from, "sec-fetch-site": "cross-site" } });
-    for (let number = 0; number < 100; number += 1) await foreign(newAddress());
+    for (let number = 0; number < 200; number += 1) await foreign(newAddress());
 
     const malformed = async (/** @type {string} */ from) => {
       const headers = { "x-forwarded-for": from };
@@ -267,8 +267,6 @@ test("a flood from one address or from many is a few lines, with the number of t
     // Others are still logged, where a flood came from one address only.
     const other = newAddress();
     for (let number = 0; number < 6; number += 1) await form(flooded, other, "/login", wrong);
-    const benTab = await ben.connect();
-    await benTab.ask("message_sent", "another text");
     await malformed(other);
 
     await flooded.stop();
@@ -276,12 +274,10 @@ test("a flood from one address or from many is a few lines, with the number of t
     assert.equal(count(new RegExp(`WARN .*too many logins from ${flooder};`)), 1);
     assert.equal(count(new RegExp(`INFO .*a login from ${flooder} failed`)), 1);
     assert.equal(count(new RegExp(`WARN .*too many logins from ${other};`)), 1);
-    assert.equal(count(new RegExp(`user ${ann.id} sent a malformed payload`)), 1);
-    assert.equal(count(new RegExp(`user ${ben.id} sent a malformed payload`)), 1);
     assert.equal(count(new RegExp(`WARN closed a socket of ${flooder}: `)), 1);
     assert.equal(count(new RegExp(`WARN closed a socket of ${other}: `)), 1);
     const foreigners = count(/refused a form to a page of/);
-    assert.ok(foreigners >= 1 && foreigners <= 20, `${foreigners} lines`);
+    assert.ok(foreigners >= 1 && foreigners <= 60, `${foreigners} lines`);
     assert.equal(flooded.log.includes("a text that the log must not have"), false);
 
     const summed = (/** @type {string} */ kind) => {
@@ -289,9 +285,8 @@ test("a flood from one address or from many is a few lines, with the number of t
       return lines.reduce((sum, line) => sum + Number(/suppressed=(\d+)/.exec(line)?.[1]), 0);
     };
     assert.ok(summed("too many logins") >= 90, flooded.log);
-    assert.ok(summed("sent a malformed payload") >= 49, flooded.log);
     assert.equal(summed("closed a socket of"), 19);
-    assert.equal(summed("refused a form to a page of"), 100 - foreigners);
+    assert.equal(summed("refused a form to a page of"), 200 - foreigners);
   } finally {
     await flooded.remove();
   }

@@ -11,7 +11,7 @@ import { frame } from "../attack/attacks.mjs";
 import { newcomers } from "../support/client.mjs";
 import { startServer } from "../support/server.mjs";
 
-const server = await startServer({ args: ["--max-queued-bytes", "10000000"] });
+const server = await startServer({ args: ["--max-queued-bytes", "10000000", "--limit-bytes", "1000000000/m"] });
 after(() => server.remove());
 
 /** How many sockets of each person read nothing. */

@@ -45,7 +45,7 @@ test("what came since a message comes in order, with the chats and their counts"
 test("much that was missed comes in bounded pages", async () => {
   const { ann, ben } = await partners(server);
   const annTab = await ann.connect();
-  await annTab.sendAll(ben, texts("line", 250));
+  await annTab.sendAll(ben, texts("verse", 250));
   const benTab = await ben.connect();
   const pages = [];
   for (let since = 0, more = true; more; ) {
@@ -55,7 +55,7 @@ test("much that was missed comes in bounded pages", async () => {
     since = page.messages.at(-1).id;
     more = page.more;
   }
-  assert.deepEqual(pages, texts("line", 250));
+  assert.deepEqual(pages, texts("verse", 250));
 });
 
 test("nothing comes from the chats of others", async () => {
