@@ -18,8 +18,9 @@ pub fn json(bytes: &[u8]) -> Cow<'_, str> {
 /// The same JSON with U+FFFD in the place of lone surrogates.
 #[must_use]
 pub fn paired(json: &str) -> Cow<'_, str> {
-    // Nearly every text ends here: browsers send other characters as they are.
-    if !json.contains("\\u") {
+    // Nearly every text ends here, at the search for one byte: browsers send other characters as they
+    // are.
+    if !json.contains('\\') || !json.contains("\\u") {
         return Cow::Borrowed(json);
     }
     let mut text = String::with_capacity(json.len());

@@ -22,6 +22,7 @@ pub(crate) mod session;
 mod templates;
 mod view;
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -68,9 +69,20 @@ pub enum Unready {
     Folder { flag: &'static str, path: PathBuf },
 }
 
-/// Everything that the handlers share.
+/// Everything that the handlers share. It is cloned for each request, so it is one pointer.
 #[derive(Clone)]
-pub struct Site {
+pub struct Site(Arc<Shared>);
+
+impl Deref for Site {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What a [`Site`] points to.
+pub struct Shared {
     pub services: Services,
     pub views: Arc<Views>,
     pub live: Arc<dyn Live>,
@@ -78,8 +90,8 @@ pub struct Site {
     pub public_url: Option<PublicUrl>,
     pub proxies: Arc<Proxies>,
     /// Whether the log has told that a proxy changes the `Host`.
-    has_told_of_host: Arc<AtomicBool>,
-    pub turns: Arc<Turns>,
+    has_told_of_host: AtomicBool,
+    pub turns: Turns,
     /// A deployment's own static files.
     pub static_files: Option<PathBuf>,
     pub registration: Registration,
@@ -96,19 +108,19 @@ impl Site {
         if let Some(path) = static_files.as_ref().filter(|path| !path.is_dir()) {
             return Err(Unready::Folder { flag: "--static", path: path.clone() });
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Shared {
             services,
             views: Arc::new(Views::new(config)?),
             live,
             public_url: config.public_url.clone(),
-            has_told_of_host: Arc::default(),
-            turns: Arc::default(),
+            has_told_of_host: AtomicBool::default(),
+            turns: Turns::default(),
             proxies: Arc::new(Proxies::new(config.trusted_proxy.clone())),
             static_files,
             registration: config.registration,
             cookie: SessionCookie::new(config),
             content_policy: config.has_content_policy(),
-        })
+        })))
     }
 
     /// What stands before each path that browsers are given: `/chat`, or nothing.

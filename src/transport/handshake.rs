@@ -43,8 +43,7 @@ pub fn bare<B>(request: Request, body: B, context: Arc<SocketContext>) -> Option
 /// A field of the query, as the socket layer reads it: it decodes nothing. What is no id for it must
 /// be none here, or sockets would begin unseen.
 pub fn field<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let mut fields = query.split('&').filter_map(|field| field.split_once('='));
-    fields.find(|(known, _)| *known == name).map(|(_, value)| value)
+    query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The version of Engine.IO that a query names, if the socket layer knows it. Written in another way
