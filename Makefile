@@ -60,7 +60,7 @@ chaos: target/debug/visavis
 	SECONDS=$(or $(SECONDS),600) node --test tests/chaos/chaos.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)
-	node --test --test-concurrency=1 tests/browser/*.test.mjs
+	node --test --test-concurrency=2 tests/browser/*.test.mjs
 
 # They mostly wait for heartbeats, which come every 25 seconds.
 test-proxies: target/debug/visavis $(CHROMIUM) $(proxies)

@@ -5,14 +5,15 @@ use std::path::Path;
 use visavis::store::sqlite;
 
 use super::progress::Display;
+use super::say::say;
 
 /// Copies the database at `ours` into a new file at `out`.
 pub fn back_up(ours: &Path, out: &Path) -> anyhow::Result<()> {
     let mut display = Display::new();
     let totals = sqlite::back_up(ours, out, &mut |progress| display.show(progress))?;
     drop(display);
-    println!("{} is a copy of {}, checked and on disk", out.display(), ours.display());
-    println!("users: {}", totals.users);
-    println!("messages: {}", totals.messages);
+    say!("{} is a copy of {}, checked and on disk", out.display(), ours.display());
+    say!("users: {}", totals.users);
+    say!("messages: {}", totals.messages);
     Ok(())
 }

@@ -7,6 +7,8 @@ use visavis::http::check_templates;
 use visavis::store::sqlite::{Inspection, SqliteStore};
 use visavis::transport::open_files;
 
+use super::say::say;
+
 /// Prints a line for each thing looked at; false when something is wrong.
 pub fn run(config: &Config) -> bool {
     let mut findings = vec![listen(config)];
@@ -18,12 +20,12 @@ pub fn run(config: &Config) -> bool {
     findings.push(open_files::check(config.max_connections));
     for finding in &findings {
         match finding {
-            Ok(line) => println!("ok     {line}"),
-            Err(line) => println!("wrong  {line}"),
+            Ok(line) => say!("ok     {line}"),
+            Err(line) => say!("wrong  {line}"),
         }
     }
     if let Some(note) = note {
-        println!("note   {note}");
+        say!("note   {note}");
     }
     findings.iter().all(Result::is_ok)
 }

@@ -5,30 +5,31 @@ use std::path::Path;
 use visavis::store::sqlite;
 
 use super::progress::Display;
+use super::say::say;
 
 /// Writes the database at `ours` as the Flask chat's, at `out`.
 pub fn flask(ours: &Path, out: &Path) -> anyhow::Result<()> {
     let mut display = Display::new();
     let exported = sqlite::export(ours, out, &mut |progress| display.show(progress))?;
     drop(display);
-    println!("{} was written as the Flask chat's database", out.display());
-    println!("users: {}", exported.users);
-    println!("chats: {}", exported.chats);
-    println!("messages: {}", exported.messages);
+    say!("{} was written as the Flask chat's database", out.display());
+    say!("users: {}", exported.users);
+    say!("chats: {}", exported.chats);
+    say!("messages: {}", exported.messages);
     if exported.users_with_bcrypt > 0 {
-        println!(
+        say!(
             "users who need a new password there, whose hash (bcrypt) the Flask chat cannot read: {}",
             exported.users_with_bcrypt
         );
     }
     if exported.users_disabled > 0 {
-        println!(
+        say!(
             "users who are disabled, and whom no password lets in there: {}",
             exported.users_disabled
         );
     }
     if exported.messages_out_of_order > 0 {
-        println!(
+        say!(
             "messages with an earlier time than the one before, which the Flask chat shows sooner: {}",
             exported.messages_out_of_order
         );

@@ -6,6 +6,7 @@ use anyhow::bail;
 use visavis::store::sqlite::{self, Report};
 
 use super::progress::Display;
+use super::say::say;
 
 /// Makes `new` from `flask`.
 pub fn import(flask: &Path, new: &Path) -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ pub fn import(flask: &Path, new: &Path) -> anyhow::Result<()> {
         summary(&report),
         new.display()
     );
-    println!("{} was made from {}, which stays as it is", new.display(), flask.display());
+    say!("{} was made from {}, which stays as it is", new.display(), flask.display());
     describe(&report);
     Ok(())
 }
@@ -28,11 +29,11 @@ pub fn check(flask: &Path) -> anyhow::Result<()> {
     let mut display = Display::new();
     let checked = sqlite::check(flask, &mut |progress| display.show(progress))?;
     drop(display);
-    println!("{} is a database of the Flask chat; nothing was written", flask.display());
+    say!("{} is a database of the Flask chat; nothing was written", flask.display());
     describe(&checked.report);
-    println!("rows that cannot be taken: {}", checked.refused);
+    say!("rows that cannot be taken: {}", checked.refused);
     for refusal in &checked.refusals {
-        println!("  {refusal}");
+        say!("  {refusal}");
     }
     if checked.refused > 0 {
         bail!(
@@ -52,17 +53,17 @@ pub fn summary(report: &Report) -> String {
 }
 
 fn describe(report: &Report) {
-    println!("users: {}", report.users);
+    say!("users: {}", report.users);
     for (kind, count) in &report.hashes {
-        println!("  password hashes, {kind}: {count}");
+        say!("  password hashes, {kind}: {count}");
     }
     if let Some(sentence) = report.costly_hashes.sentence() {
-        println!("  {sentence}");
+        say!("  {sentence}");
     }
-    println!("  gone, put back as \"deleted user\": {}", report.users_gone);
-    println!("chats: {}", report.chats);
-    println!("  missing, added: {}", report.chats_added);
-    println!("  counts of new messages put right: {}", report.counts_put_right);
-    println!("  dates put right: {}", report.dates_put_right);
-    println!("messages: {}", report.messages);
+    say!("  gone, put back as \"deleted user\": {}", report.users_gone);
+    say!("chats: {}", report.chats);
+    say!("  missing, added: {}", report.chats_added);
+    say!("  counts of new messages put right: {}", report.counts_put_right);
+    say!("  dates put right: {}", report.dates_put_right);
+    say!("messages: {}", report.messages);
 }

@@ -7,5 +7,6 @@ pub mod health;
 pub mod import;
 pub mod invite;
 pub mod progress;
+pub mod say;
 pub mod signals;
 pub mod user;

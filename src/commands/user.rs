@@ -15,6 +15,8 @@ use visavis::service::{Link, Operator};
 use visavis::store::Listed;
 use visavis::store::sqlite::{OpenError, SqliteStore};
 
+use super::say::say;
+
 const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
 
@@ -57,15 +59,15 @@ async fn act(config: &Config, operator: &Operator, command: &UserCommand) -> any
         }
         UserCommand::Disable { name } => {
             let changed = operator.disable(name).await?;
-            println!("{} is disabled{}", shown(name), already(changed));
+            say!("{} is disabled{}", shown(name), already(changed));
         }
         UserCommand::Enable { name } => {
             let changed = operator.enable(name).await?;
-            println!("{} is enabled{}", shown(name), already(changed));
+            say!("{} is enabled{}", shown(name), already(changed));
         }
         UserCommand::SignOut { name } => {
             let ended = operator.sign_out(name).await?;
-            println!("{} is signed out; sessions ended: {ended}", shown(name));
+            say!("{} is signed out; sessions ended: {ended}", shown(name));
         }
     }
     Ok(())
@@ -76,7 +78,7 @@ fn already(changed: bool) -> &'static str {
 }
 
 async fn list(operator: &Operator) -> anyhow::Result<()> {
-    println!("{:>8}  {:<8}  {:>8}  {:<20}  name", "id", "state", "sessions", "last seen");
+    say!("{:>8}  {:<8}  {:>8}  {:<20}  name", "id", "state", "sessions", "last seen");
     let mut after = UserId(i64::MIN);
     loop {
         let people = operator.people_after(after).await?;
@@ -86,7 +88,7 @@ async fn list(operator: &Operator) -> anyhow::Result<()> {
             let state = if disabled_at.is_some() { "disabled" } else { "enabled" };
             let last_seen = last_seen_at.map_or_else(|| "-".to_owned(), moment);
             let name = shown(&user.username);
-            println!("{:>8}  {state:<8}  {sessions:>8}  {last_seen:<20}  {name}", user.id.0);
+            say!("{:>8}  {state:<8}  {sessions:>8}  {last_seen:<20}  {name}", user.id.0);
         }
     }
 }
@@ -94,8 +96,8 @@ async fn list(operator: &Operator) -> anyhow::Result<()> {
 /// The only place where a link's secret is told.
 pub fn print_link(config: &Config, what: &str, link: &Link) -> anyhow::Result<()> {
     let base = link_base(config)?;
-    println!("{what} with this link, once, until {}:", moment(link.expires_at));
-    println!("{base}{}", link.path);
+    say!("{what} with this link, once, until {}:", moment(link.expires_at));
+    say!("{base}{}", link.path);
     Ok(())
 }
 

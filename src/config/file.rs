@@ -108,12 +108,15 @@ fn with_default(command: Command, key: &str, value: &Value) -> Result<Command, S
         Value::String(text) if !is_switch => text.clone(),
         Value::Integer(number) if !is_switch => number.to_string(),
         Value::Boolean(on) if is_switch => on.to_string(),
+        Value::String(text) if matches!(text.trim(), "true" | "false") => text.trim().to_owned(),
         _ if is_switch => return Err(format!("{key} is true or false, not {value}")),
         _ => return Err(format!("{key} is a text or a number, not {value}")),
     };
     let id = argument.get_id().clone();
     // Parsed here, so that what is wrong is said of the file and not of a flag nobody gave.
-    let alone = command.clone().ignore_errors(false).subcommand_required(false);
+    // Without the environment, whose faults are not the file's.
+    let alone = command.clone().mut_args(|argument| argument.env(Resettable::Reset));
+    let alone = alone.ignore_errors(false).subcommand_required(false);
     if !is_switch {
         let given = ["visavis".to_owned(), format!("--{key}={text}")];
         alone.try_get_matches_from(given).map_err(|error| one_line(&error))?;

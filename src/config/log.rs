@@ -1,5 +1,7 @@
 //! What to log: levels and filters such as `warn,visavis=debug`.
 
+use tracing_subscriber::EnvFilter;
+
 /// Reads a list of levels and of `TARGET=LEVEL`. A word that is no level would be a target to the
 /// filter, and silence everything else.
 pub(super) fn parse_log(text: &str) -> Result<String, String> {
@@ -8,8 +10,9 @@ pub(super) fn parse_log(text: &str) -> Result<String, String> {
         Some((target, level)) => !target.trim().is_empty() && is_level(level),
         None => is_level(part),
     };
-    if parts.iter().all(fits) {
-        return Ok(parts.join(","));
+    let filter = parts.join(",");
+    if parts.iter().all(fits) && EnvFilter::try_new(&filter).is_ok() {
+        return Ok(filter);
     }
     Err("give error, warn, info, debug or trace, or a filter, as in visavis=debug".to_owned())
 }
@@ -47,7 +50,16 @@ mod tests {
             assert_eq!(parse_log(right).as_deref(), Ok(right));
         }
         assert_eq!(parse_log("warn, visavis=debug").as_deref(), Ok("warn,visavis=debug"));
-        for wrong in ["", "bogus", "visavis", "info,", "visavis=bogus", "=info"] {
+        for wrong in [
+            "",
+            "bogus",
+            "visavis",
+            "info,",
+            "visavis=bogus",
+            "=info",
+            "a=debug;b=info",
+            "visavis[=debug",
+        ] {
             assert!(parse_log(wrong).unwrap_err().contains("as in visavis=debug"), "{wrong}");
         }
     }

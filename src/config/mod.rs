@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::builder::{EnumValueParser, FalseyValueParser, PathBufValueParser};
+use clap::builder::{BoolishValueParser, EnumValueParser, PathBufValueParser};
 use ipnet::IpNet;
 
 pub use self::limits::{CountedBy, LIMITS, LIMITS_COUNT, Limit, LimitedAction, RateLimits};
@@ -89,7 +89,7 @@ pub struct Config {
     pub static_files: Option<PathBuf>,
 
     /// Read the templates again for each page, for whoever is writing them
-    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(FalseyValueParser::new()))]
+    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(BoolishValueParser::new()))]
     pub reload_templates: bool,
 
     /// Whether pages may load and run only what comes from this server; auto means on, but off

@@ -303,3 +303,17 @@ fn a_database_is_made_only_where_create_says_so() {
         std::fs::remove_file(&path).unwrap();
     }
 }
+
+#[test]
+fn a_command_whose_output_nobody_reads_does_its_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    assert_eq!(user(&path, &["add", "--create", "ann"]).0, 0);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("--database").arg(&path).args(["user", "list"]).stdout(full);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("visavis: cannot print: ") && !said.contains("panicked"), "{said}");
+}

@@ -152,3 +152,19 @@ fn every_flag_is_taken_before_and_after_every_subcommand() {
         }
     }
 }
+
+#[test]
+fn a_wrong_variable_is_not_blamed_on_the_file() {
+    for (variable, value, flag) in [
+        ("VISAVIS_LISTEN", "nowhere", "--listen"),
+        ("VISAVIS_RELOAD_TEMPLATES", "nein", "--reload-templates"),
+        ("VISAVIS_LOG", "a=debug;b=info", "--log"),
+    ] {
+        let variables = [(variable.to_owned(), value.to_owned())];
+        let (code, lines) = checked(&variables, "limit-bytes = \"5000000/m\"");
+        assert_eq!(code, Some(2), "{lines}");
+        assert!(lines.contains(flag) && lines.contains(variable), "{lines}");
+        assert!(!lines.contains("visavis.toml"), "{lines}");
+        assert_eq!(lines.lines().count(), 1, "{lines}");
+    }
+}
