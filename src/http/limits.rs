@@ -22,11 +22,10 @@ use crate::config::{CountedBy, LimitedAction};
 use crate::domain::Error;
 use crate::service::{Key, network};
 
-/// How many requests of one address are answered at the same time; its others wait for their turn, so
-/// that those of other addresses do not.
+/// How many pages and files of one address are made at the same time; its others wait for their turn, so
+/// that those of other addresses do not. Forms have none: their bodies may come slowly, and each kind has
+/// a limit of its own.
 const AT_ONCE: usize = 4;
-/// The same for forms, which may wait for a hash: nothing else waits for them.
-const FORMS_AT_ONCE: usize = 16;
 /// A page counts as one more for each of these.
 const PAGE_BYTES: u64 = 32 * 1024;
 
@@ -109,13 +108,11 @@ pub async fn of_route(
     // A page was counted by its address before.
     let key = key.filter(|_| action != LimitedAction::LoadPage);
     let taken = key.map_or(Ok(()), |key| limits.site.services.limits.take(action, key, || address));
-    let mut refusal = match taken {
-        Ok(()) => return next.run(request).await,
+    match taken {
+        Ok(()) => next.run(request).await,
         Err(over) if is_for_scripts => Refusal::from(over).into_json(),
         Err(over) => Refusal::from(over).into_response(),
-    };
-    end_connection(&mut refusal);
-    refusal
+    }
 }
 
 /// Counts every request for a page or a file by its address, before its session is looked up.
@@ -128,14 +125,19 @@ pub async fn of_address(
     let is_file = request.uri().path().starts_with("/static/");
     let action = if is_file { LimitedAction::LoadFile } else { LimitedAction::LoadPage };
     let (key, counted) = (Key::address(address), &site.services.limits);
-    let _turn = site.turns.take(address, request.method()).await;
+    let is_safe = request.method().is_safe();
+    let _turn = if is_safe { site.turns.take(address).await } else { None };
     if let Err(over) = counted.take(action, key, || address) {
         return refuse(&over);
     }
-    if is_file {
-        return next.run(request).await;
+    let mut response = next.run(request).await;
+    // Whatever refused it within.
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN) {
+        end_connection(&mut response);
     }
-    let response = next.run(request).await;
+    if is_file {
+        return response;
+    }
     counted.charge(action, key, response.body().size_hint().lower() / PAGE_BYTES);
     response
 }
@@ -157,49 +159,28 @@ pub fn end_connection(refusal: &mut Response) {
 }
 
 /// How many requests of each address are being answered.
-pub struct Turns {
-    pages: ByNetwork,
-    forms: ByNetwork,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self { pages: ByNetwork::new(AT_ONCE), forms: ByNetwork::new(FORMS_AT_ONCE) }
-    }
-}
-
-impl Turns {
-    /// Waits until few enough requests of the address are being answered.
-    pub async fn take(&self, address: IpAddr, method: &Method) -> Option<OwnedSemaphorePermit> {
-        let turns = if method.is_safe() { &self.pages } else { &self.forms };
-        // Never closed.
-        turns.of(address).acquire_owned().await.ok()
-    }
-}
-
-struct ByNetwork {
-    at_once: usize,
-    known: Mutex<HashMap<IpAddr, Weak<Semaphore>>>,
-}
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<IpAddr, Weak<Semaphore>>>);
 
 /// The map is swept when it has grown to so many entries.
 const SWEPT_FROM: usize = 1024;
 
-impl ByNetwork {
-    fn new(at_once: usize) -> Self {
-        Self { at_once, known: Mutex::default() }
+impl Turns {
+    /// Waits until fewer than [`AT_ONCE`] requests of the address are being answered.
+    pub async fn take(&self, address: IpAddr) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        self.of(network(address)).acquire_owned().await.ok()
     }
 
-    fn of(&self, address: IpAddr) -> Arc<Semaphore> {
-        let network = network(address);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of(&self, network: IpAddr) -> Arc<Semaphore> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turns) = known.get(&network).and_then(Weak::upgrade) {
             return turns;
         }
         if known.len() >= SWEPT_FROM {
             known.retain(|_, turns| turns.strong_count() > 0);
         }
-        let turns = Arc::new(Semaphore::new(self.at_once));
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
         known.insert(network, Arc::downgrade(&turns));
         turns
     }

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use super::Site;
 use super::client::ClientAddress;
 use super::error::Refusal;
-use super::limits::end_connection;
 use crate::config::{Origin, PublicUrl};
 
 /// The most characters of a header that the log has.
@@ -38,9 +37,7 @@ pub async fn only_own_forms(
 ) -> Response {
     let is_safe = request.method().is_safe();
     if !is_safe && is_refused("a form", &site, address, request.headers()) {
-        let mut refusal = Refusal::from_another_site().into_response();
-        end_connection(&mut refusal);
-        return refusal;
+        return Refusal::from_another_site().into_response();
     }
     next.run(request).await
 }

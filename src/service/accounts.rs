@@ -1,9 +1,8 @@
 //! Registering, logging in, changing the password, finding people.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::passwords::{Passwords, Verdict};
 use crate::clock::Clock;
@@ -46,13 +45,11 @@ pub struct Accounts {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) passwords: Passwords,
-    /// Users whose hash costs too much to check, as far as the log has told of them.
-    told_too_costly: Arc<Mutex<HashSet<UserId>>>,
 }
 
 impl Accounts {
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, passwords: Passwords) -> Self {
-        Self { store, clock, passwords, told_too_costly: Arc::default() }
+        Self { store, clock, passwords }
     }
 
     /// Keeps a new user.
@@ -103,7 +100,7 @@ impl Accounts {
             (Some(account), Verdict::Right) => Ok(account),
             (Some(account), Verdict::RightRehashed(hash)) => self.rehash(account, hash).await,
             (Some(account), Verdict::Wrong) => {
-                self.tell_if_too_costly(&account);
+                tell_if_too_costly(&account);
                 let (id, from) = (account.user.id, typed.from);
                 let why = if account.disabled { "is disabled" } else { "typed a wrong password" };
                 tracing::info!(user.id = %id, address = %from, "a login from {from} failed: user {id} {why}");
@@ -141,7 +138,7 @@ impl Accounts {
         let passwords = self.passwords.asked_from(typed.from);
         let verdict = passwords.verify(typed.current, Some(account.hash.clone())).await?;
         if verdict == Verdict::Wrong {
-            self.tell_if_too_costly(&account);
+            tell_if_too_costly(&account);
             return Err(refused);
         }
         let hash = passwords.hash(password).await?;
@@ -163,15 +160,6 @@ impl Accounts {
         Ok(self.store.users_starting_with(finder, &NamePrefix::new(prefix), FOUND_MAX).await?)
     }
 
-    /// Logs once for each user why no password fits their hash.
-    fn tell_if_too_costly(&self, account: &Account) {
-        let Some(why) = TooCostly::find(&account.hash) else { return };
-        let id = account.user.id;
-        if self.told_too_costly.lock().unwrap_or_else(PoisonError::into_inner).insert(id) {
-            tracing::warn!(user.id = %id, "the password hash of user {id} is not checked ({why}), so no password fits it; give them a new one with visavis user reset-password");
-        }
-    }
-
     async fn rehash(&self, mut account: Account, hash: String) -> Result<Account, Error> {
         let id = account.user.id;
         if self.store.replace_hash(id, &account.hash, &hash).await? {
@@ -185,6 +173,13 @@ impl Accounts {
             .await?
             .ok_or(Error::Unauthenticated("invalid username and/or password"))
     }
+}
+
+/// Logs why no password fits the hash of that user.
+fn tell_if_too_costly(account: &Account) {
+    let Some(why) = TooCostly::find(&account.hash) else { return };
+    let id = account.user.id;
+    tracing::warn!(user.id = %id, "the password hash of user {id} is not checked ({why}), so no password fits it; give them a new one with visavis user reset-password");
 }
 
 /// What a new user is told whom the store did not keep.

@@ -63,7 +63,7 @@ impl Endpoint {
     async fn answer(&self, address: IpAddr, request: Request) -> Response {
         let mut answer = match self.asked(address, &request) {
             Ok(Asked::First { version, over_web_socket }) => {
-                let _turn = self.site.turns.take(address, request.method()).await;
+                let _turn = self.site.turns.take(address).await;
                 self.begin(address, version, request, over_web_socket).await
             }
             Ok(Asked::Upgrade(context)) => self.upgrade(request, context),

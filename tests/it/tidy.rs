@@ -220,7 +220,7 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
         for event in text.split("tracing::").skip(1) {
             let levels = ["error!(", "warn!(", "info!(", "debug!(", "trace!("];
             let is_of = |level: &&str| event.starts_with(*level);
-            let Some(level) = levels.iter().position(|level| is_of(&level)) else { continue };
+            let Some(level) = levels.iter().position(is_of) else { continue };
             let event = &event[levels[level].len()..];
             events += usize::from(level < 3);
             let event = event.split(");\n").next().unwrap().split("),\n").next().unwrap();

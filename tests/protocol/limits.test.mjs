@@ -1,6 +1,8 @@
 // Who sends too much is told when to go on; nothing that was acknowledged is lost.
 
 import assert from "node:assert/strict";
+import { on, once } from "node:events";
+import { connect } from "node:net";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -135,4 +137,49 @@ test("who opens sockets without end is told to come back, and others are let in"
   for (let number = 0; number < 6; number += 1) (await ann.connect()).close();
   await assert.rejects(ann.connect(), { message: "too many connections in a short time; try again in a minute" });
   (await ben.connect()).close();
+});
+
+/** What a server answers to one login over a connection of its own, and whether it closes it. @param {string} url */
+async function logsInOnce(url) {
+  const body = "username=nobody&password=a+wrong+password";
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  await once(socket, "connect");
+  const head = ["POST /login HTTP/1.1", "Host: x", "Content-Type: application/x-www-form-urlencoded", `Content-Length: ${body.length}`];
+  socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  let answer = "";
+  for await (const [data] of on(socket, "data", { close: ["end", "close"] })) {
+    answer += data;
+    // The end of a page, if the connection stays.
+    if (/\r\n\r\n[^]*<\/html>/.test(answer) && !/^connection: close/im.test(answer)) break;
+  }
+  socket.destroy();
+  return { status: Number(answer.split(" ")[1]), closes: /^connection: close/im.test(answer) };
+}
+
+test("a refused form is the last of its connection", { timeout: 30_000 }, async () => {
+  const strict = await startServer({ args: ["--limit-logins", "1/h"] });
+  try {
+    assert.deepEqual(await logsInOnce(strict.url), { status: 401, closes: false });
+    assert.deepEqual(await logsInOnce(strict.url), { status: 429, closes: true });
+  } finally {
+    await strict.remove();
+  }
+});
+
+test("forms whose bodies come slowly do not keep those of the same address waiting", { timeout: 60_000 }, async () => {
+  const slow = await Promise.all(
+    Array.from({ length: 40 }, async () => {
+      const socket = connect({ host: "127.0.0.1", port: Number(new URL(server.url).port) });
+      socket.on("error", () => {}); // being cut off is no matter
+      await once(socket, "connect");
+      socket.write("POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 60\r\n\r\nu");
+      return socket;
+    }),
+  );
+  const begun = Date.now();
+  assert.equal((await logsInOnce(server.url)).status, 401);
+  // A body may pause for ten seconds.
+  assert.ok(Date.now() - begun < 8000, `it took ${Date.now() - begun} ms`);
+  for (const socket of slow) socket.destroy();
 });
