@@ -1,7 +1,7 @@
 // What waits for peers that do not read is counted as it is written, and the largest debtor is cut first.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { after, test } from "node:test";
@@ -19,6 +19,15 @@ const STALLED = 8;
 /** Each control character takes six bytes in JSON. */
 const TEXT = `x${"\u0001".repeat(9000)}`;
 
+/** Resolves when the socket has heard `word`. @param {import("node:net").Socket} socket @param {string} word */
+async function hears(socket, word) {
+  let heard = "";
+  for await (const [data] of on(socket, "data")) {
+    heard += data;
+    if (heard.includes(word)) return;
+  }
+}
+
 /** A WebSocket that has joined and reads no more. @param {import("../support/client.mjs").Person} person */
 async function stalled(person) {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
@@ -34,9 +43,9 @@ async function stalled(person) {
     `Cookie: ${person.cookie}`,
   ];
   socket.write(`${head.join("\r\n")}\r\n\r\n`);
-  await once(socket, "data");
+  await hears(socket, '"sid"');
   socket.write(frame(1, "40"));
-  await once(socket, "data");
+  await hears(socket, "40{");
   return socket;
 }
 
@@ -56,7 +65,7 @@ test("the largest debtors are cut when too much waits for all together", { timeo
       const socket = await stalled(other);
       // Messages come with their text only to sockets that have the chat open.
       socket.write(frame(1, `421["join_chat",{"chat_partner_id":${ann.id}}]`));
-      await once(socket, "data");
+      await hears(socket, "431[");
       socket.pause();
       sockets.push(socket);
     }
