@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{ErrorKind, Write};
 
 /// Prints a line. A reader that has gone away, as `head` does, is no fault of what the command did; any
-/// other failure is told on the standard error.
+/// other failure goes to the standard error.
 macro_rules! say {
     ($($line:tt)*) => { $crate::commands::say::line(format_args!($($line)*)) };
 }

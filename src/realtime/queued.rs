@@ -10,8 +10,8 @@ use super::Realtime;
 use super::presence::Seat;
 use crate::domain::UserId;
 
-/// The sockets of a person may be owed so much together, in bytes: as many answers as are under way for
-/// them at a time.
+/// The most bytes that may wait for all sockets of one person: four answers of the largest size and what
+/// comes behind them.
 const PERSON_BYTES_MAX: u64 = 24_000_000;
 /// It is added up anew whenever so much more was queued, in bytes: the bounds are exceeded by no more.
 const STEP_BYTES: u64 = 4_000_000;

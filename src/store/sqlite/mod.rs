@@ -128,7 +128,7 @@ impl SqliteStore {
     /// a Flask database. Nothing is written.
     ///
     /// # Errors
-    /// Every reason why the start would fail; rows of a Flask database are told of by reason.
+    /// Every reason why the start would fail; one for each reason why rows of a Flask database are refused.
     pub fn check(path: &Path) -> Result<Sound, Vec<OpenError>> {
         startup_check::check(path)
     }
