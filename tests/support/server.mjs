@@ -28,8 +28,9 @@ const TESTS_ARE_FAST = Object.fromEntries(
   ].map((limit) => [`VISAVIS_LIMIT_${limit}`, "1000000/m"]),
 );
 
-/** Shorter texts may stand in a log by chance. */
+/** Shorter texts and single words may stand in a log by chance. */
 const SECRET_CHARS_MIN = 5;
+const IS_WORD = /^[a-z]+$/;
 
 /** A server in a folder of its own. */
 export class Server {
@@ -81,7 +82,7 @@ export class Server {
 
   /** Remembers what the program is told and its log must not tell. @param {string} secret */
   hides(secret) {
-    if (secret.length >= SECRET_CHARS_MIN) this.#secrets.add(secret);
+    if (secret.length >= SECRET_CHARS_MIN && !IS_WORD.test(secret)) this.#secrets.add(secret);
   }
 
   /** The same for what is secret in a form. @param {Record<string, string>} fields */
