@@ -19,7 +19,7 @@ use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
 use visavis::http::{LOG_FILTER, Views};
-use visavis::log::LogLimits;
+use visavis::log::{LogLimits, OneLine};
 use visavis::service::{Passwords, upkeep};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{Store, StoreError, Totals};
@@ -218,7 +218,7 @@ fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match config.log_format {
-        LogFormat::Text => lines.with_target(false).boxed(),
+        LogFormat::Text => lines.fmt_fields(OneLine).with_target(false).boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
     let limits = LogLimits::new(Arc::new(SystemClock));

@@ -1,7 +1,9 @@
 //! The layer of the log through which every event passes. Peers cause most events, so it limits how
 //! often each call site writes a line ([`limiter`]), and writes later how many lines were suppressed.
+//! [`one_line`] keeps each event on one line.
 
 mod limiter;
+mod one_line;
 
 use std::fmt::{self, Write as _};
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -16,6 +18,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use self::limiter::{Limiter, Suppressed};
+pub use self::one_line::OneLine;
 use crate::clock::Clock;
 use crate::service::network;
 
@@ -179,6 +182,7 @@ mod tests {
         let sink = written.clone();
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(move || sink.clone())
+            .fmt_fields(OneLine)
             .with_ansi(false)
             .without_time()
             .with_target(false);
@@ -234,6 +238,14 @@ mod tests {
         let lines = log_of(|| (0..2).for_each(|_| tracing::warn!(address = "a", "{long}")));
         let quoted = format!("{}…", "ä".repeat(QUOTED_CHARS_MAX));
         assert_eq!(lines[1], format!("WARN 1 more like this: {quoted} suppressed=1"));
+    }
+
+    #[test]
+    fn what_a_visitor_sends_makes_no_line_of_its_own() {
+        let sent = "/x\n2026-01-02T03:04:05Z  INFO the operator enabled user 7";
+        let lines = log_of(|| tracing::warn!(path = %sent, "no page {sent}"));
+        let escaped = sent.replace('\n', "\\n");
+        assert_eq!(lines, [format!("WARN no page {escaped} path={escaped}")]);
     }
 
     #[test]
