@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -162,6 +163,69 @@ async fn a_backup_put_in_the_place_of_the_database_is_what_the_next_start_opens(
     let verdict: String =
         connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
+}
+
+/// Sets the time of the file as if it had been written an hour later.
+fn age(path: &Path) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    let later = file.metadata().unwrap().modified().unwrap() + Duration::from_hours(1);
+    file.set_modified(later).unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_copied_over_the_running_database_is_noticed_and_stays_as_it_was_copied() {
+    for was_idle in [true, false] {
+        let (store, dir) = store().await;
+        let (path, backup) = (dir.path().join("messenger.db"), dir.path().join("backup.db"));
+        write(&*store, "one").await.unwrap();
+        Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [backup.to_str()]).unwrap();
+        for number in 0..10 {
+            write(&*store, &number.to_string()).await.unwrap();
+        }
+        if was_idle {
+            for _ in 0..2 {
+                store.written_elsewhere().await.unwrap();
+            }
+        }
+        fs::copy(&backup, &path).unwrap();
+        age(&path);
+        for _ in 0..3 {
+            let refused = write(&*store, "after").await;
+            assert!(matches!(refused, Err(StoreError::OutOfService)), "{refused:?}");
+        }
+        assert!(matches!(store.totals().await, Err(StoreError::OutOfService)));
+        store.close();
+        drop(store);
+        assert_eq!(fs::read(&path).unwrap(), fs::read(&backup).unwrap());
+        // What the log had is kept, and no later start applies it to the copy.
+        let names = names(dir.path());
+        assert!(names.contains(&"messenger.db-wal.orphan".to_owned()), "{names:?}");
+        assert!(!names.contains(&"messenger.db-wal".to_owned()), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_other_connections_of_sqlite_do_to_the_file_is_no_fault() {
+    let (store, dir) = store().await;
+    let path = dir.path().join("messenger.db");
+    let other = Connection::open(&path).unwrap();
+    other.execute("CREATE TABLE other (content)", ()).unwrap();
+    let modes = ["NOOP", "PASSIVE", "TRUNCATE", "RESTART", "FULL"];
+    for round in 0..60 {
+        // The file grows at each checkpoint.
+        if round % 3 != 0 {
+            write(&*store, &"long ".repeat(1500)).await.unwrap();
+        }
+        if round % 4 != 0 {
+            other.execute("INSERT INTO other VALUES (zeroblob(20000))", ()).unwrap();
+        }
+        let checkpoint = format!("PRAGMA wal_checkpoint({})", modes[round % modes.len()]);
+        other.query_row(&checkpoint, (), |_| Ok(())).unwrap();
+        if round % 7 == 0 {
+            store.written_elsewhere().await.unwrap();
+        }
+    }
+    write(&*store, "after").await.unwrap();
 }
 
 /// A database whose pages after the first few are garbage.

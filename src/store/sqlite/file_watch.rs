@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{
@@ -27,11 +28,35 @@ pub(super) struct FileWatch {
 
 type Identity = (u64, u64);
 
+/// How a file was found: whoever writes to it changes one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extent {
+    bytes: u64,
+    modified: SystemTime,
+}
+
+/// How far a file system may move the time of a write after it, as FAT and network file systems do.
+const TIME_TOLERANCE: Duration = Duration::from_secs(2);
+
+impl Extent {
+    fn of(found: &fs::Metadata) -> io::Result<Self> {
+        Ok(Self { bytes: found.len(), modified: found.modified()? })
+    }
+
+    /// Whether somebody has written to the file since it was found as `before`.
+    pub(super) fn was_written_since(self, before: Self) -> bool {
+        let moved = self.modified.duration_since(before.modified);
+        let moved = moved.unwrap_or_else(|backwards| backwards.duration());
+        self.bytes != before.bytes || moved > TIME_TOLERANCE
+    }
+}
+
 /// Why the file cannot be used any more.
 #[derive(Debug, PartialEq, Eq)]
 enum Loss {
     Gone(PathBuf),
     Replaced(PathBuf),
+    Overwritten(PathBuf),
     Linked { path: PathBuf, names: u64 },
     Damaged { path: PathBuf, reason: String },
 }
@@ -47,6 +72,11 @@ impl fmt::Display for Loss {
             Self::Replaced(path) => write!(
                 f,
                 "{} is another file than the one that was opened; start visavis again to use it",
+                path.display()
+            ),
+            Self::Overwritten(path) => write!(
+                f,
+                "{0} was written by another program, which is no backup of it while visavis runs; stop visavis, put the right file there, then start it again ({0}-wal.orphan, if it is there, has what the file did not have yet)",
                 path.display()
             ),
             Self::Linked { path, names } => write!(
@@ -83,23 +113,50 @@ impl FileWatch {
         self.lost.get().is_some()
     }
 
-    /// Whether the file was moved, deleted or replaced; false when it is where it was and damaged.
+    /// Whether the file was moved, deleted or replaced; false when it is where it was, and damaged or
+    /// overwritten.
     pub(super) fn is_taken_away(&self) -> bool {
-        self.lost.get().is_some_and(|loss| !matches!(loss, Loss::Damaged { .. }))
+        let stays = |loss: &Loss| matches!(loss, Loss::Damaged { .. } | Loss::Overwritten(_));
+        self.lost.get().is_some_and(|loss| !stays(loss))
     }
 
-    /// Looks at the files, which takes some microseconds; false when the store is out of service.
-    pub(super) fn look(&self) -> bool {
+    /// Whether another program has written to the file: nothing that a connection has not yet written
+    /// may go there any more.
+    pub(super) fn is_overwritten(&self) -> bool {
+        matches!(self.lost.get(), Some(Loss::Overwritten(_)))
+    }
+
+    /// Looks at the files, which takes some microseconds, and tells how the database was found; `None`
+    /// when the store is out of service.
+    pub(super) fn look(&self) -> Option<Extent> {
         if self.is_lost() {
-            return false;
+            return None;
         }
-        match self.find_loss() {
-            Ok(None) => true,
-            Ok(Some(loss)) => self.lose(loss),
+        match self.find() {
+            Ok(Ok(extent)) => Some(extent),
+            Ok(Err(loss)) => {
+                self.lose(loss);
+                None
+            }
             // The folder cannot be reached at the moment: the file may still be there.
             Err(error) => {
                 tracing::error!(%error, "cannot look at {}: {error}", self.path.display());
-                false
+                None
+            }
+        }
+    }
+
+    /// Takes the store out of service since another program has written to the file. What the
+    /// write-ahead log has would be applied to the other content at the next start, and damage it: the log
+    /// is set aside.
+    pub(super) fn lose_to_another_program(&self) {
+        self.lose(Loss::Overwritten(self.path.clone()));
+        for (path, _) in &self.opened {
+            if path.as_os_str().as_encoded_bytes().ends_with(b"-wal") {
+                let aside = beside(path, ".orphan");
+                if let Err(error) = fs::rename(path, &aside) {
+                    tracing::error!(%error, "cannot move {} away: {error}", path.display());
+                }
             }
         }
     }
@@ -111,31 +168,32 @@ impl FileWatch {
         }
     }
 
-    fn find_loss(&self) -> io::Result<Option<Loss>> {
+    fn find(&self) -> io::Result<Result<Extent, Loss>> {
+        let mut extents = Vec::with_capacity(self.opened.len());
         for (path, identity) in &self.opened {
             let found = match fs::metadata(path) {
                 Ok(found) => found,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok(Some(Loss::Gone(path.clone())));
+                    return Ok(Err(Loss::Gone(path.clone())));
                 }
                 Err(error) => return Err(error),
             };
             if (found.dev(), found.ino()) != *identity {
-                return Ok(Some(Loss::Replaced(path.clone())));
+                return Ok(Err(Loss::Replaced(path.clone())));
             }
             if found.nlink() > 1 {
-                return Ok(Some(Loss::Linked { path: path.clone(), names: found.nlink() }));
+                return Ok(Err(Loss::Linked { path: path.clone(), names: found.nlink() }));
             }
+            extents.push(Extent::of(&found)?);
         }
-        Ok(None)
+        Ok(Ok(extents[0]))
     }
 
-    fn lose(&self, loss: Loss) -> bool {
+    fn lose(&self, loss: Loss) {
         let sentence = loss.to_string();
         if self.lost.set(loss).is_ok() {
             tracing::error!("the database is out of service, and nothing is stored: {sentence}");
         }
-        false
     }
 }
 

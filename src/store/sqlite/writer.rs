@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::file_watch::FileWatch;
+use super::file_watch::{Extent, FileWatch};
 use super::{store_error, unavailable};
 use crate::store::{Reply, StoreError};
 
@@ -189,6 +189,8 @@ struct Database {
     connection: Connection,
     watch: Arc<FileWatch>,
     log: Log,
+    /// How the file was left, as far as it is known.
+    left: Option<Left>,
     /// `PRAGMA data_version` at the last look.
     version: Option<i64>,
     /// Whether the last attempt to fold the log failed, which is logged once.
@@ -205,21 +207,67 @@ enum Log {
     Settled,
 }
 
+/// How the file and its log were left. Whatever uses SQLite writes to the file in a checkpoint alone,
+/// which changes the state of the log, or comes after a commit, which changes `PRAGMA data_version`.
+#[derive(Clone, Copy)]
+struct Left {
+    extent: Extent,
+    log: LogState,
+}
+
+/// How many frames the log has, and how many of them are in the file.
+type LogState = (i64, i64);
+
 impl Database {
     fn new(connection: Connection, watch: Arc<FileWatch>) -> Self {
         // A crash may have left a log.
-        Self { connection, watch, log: Log::Fresh, version: None, fold_failed: false }
+        let log = Log::Fresh;
+        let mut new =
+            Self { connection, watch, log, left: None, version: None, fold_failed: false };
+        if let Some(extent) = new.watch.look() {
+            new.version = new.data_version().ok();
+            new.leave(extent);
+        }
+        new
+    }
+
+    /// Whether the file is the one that was opened, and nobody but SQLite has written to it. From then on
+    /// the store is out of service.
+    fn is_sound(&mut self) -> bool {
+        let Some(extent) = self.watch.look() else {
+            self.abandon();
+            return false;
+        };
+        if let Some(left) = self.left
+            && extent.was_written_since(left.extent)
+            && self.log_state() == Some(left.log)
+            && self.data_version().ok() == self.version
+        {
+            self.watch.lose_to_another_program();
+        }
+        !self.watch.is_lost()
+    }
+
+    /// Notes how the file is after this connection has written.
+    fn leave(&mut self, extent: Extent) {
+        self.left = self.log_state().map(|log| Left { extent, log });
+    }
+
+    fn log_state(&self) -> Option<LogState> {
+        let mut asking = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)").ok()?;
+        asking.query_row((), |row| Ok((row.get(1)?, row.get(2)?))).ok()
+    }
+
+    /// Changes with every commit of another connection.
+    fn data_version(&self) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
     }
 
     fn look(&mut self) -> Result<i64, StoreError> {
-        if !self.watch.look() {
-            self.abandon();
+        if !self.is_sound() {
             return Err(StoreError::OutOfService);
         }
-        let version = self
-            .connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row((), |row| row.get(0)));
+        let version = self.data_version();
         let version = version.inspect_err(|error| self.watch.note(error)).map_err(store_error)?;
         if self.version.replace(version).is_some_and(|known| known != version) {
             self.log = Log::Fresh;
@@ -232,6 +280,9 @@ impl Database {
                     self.log = Log::Folded;
                 }
             }
+        }
+        if let Some(extent) = self.watch.look() {
+            self.leave(extent);
         }
         Ok(version)
     }
@@ -269,6 +320,11 @@ impl Database {
     }
 
     fn close(mut self) {
+        if self.watch.is_overwritten() {
+            // Closing the last connection would fold what remains of the log into the other content.
+            std::mem::forget(self.connection);
+            return;
+        }
         if self.watch.is_lost() {
             self.abandon();
             return;
@@ -289,8 +345,7 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
     let mut batch = batch.peekable();
     while batch.peek().is_some() {
         // Before anything is written: the log may belong to another file by now.
-        if !database.watch.look() {
-            database.abandon();
+        if !database.is_sound() {
             drop(batch.collect::<Vec<Action>>());
             return;
         }
@@ -301,7 +356,8 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
             database.log = Log::Fresh;
         }
         match &outcome {
-            Ok(()) => {}
+            Ok(Some(extent)) => database.leave(*extent),
+            Ok(None) => {}
             // Logged once, when it was found.
             Err(NotStored::OutOfService) => database.abandon(),
             Err(cause) => {
@@ -309,24 +365,25 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
             }
         }
         for answer in answers {
-            answer(outcome.clone());
+            answer(outcome.clone().map(drop));
         }
     }
 }
 
-/// At the end either everything in `answers` is on disk, or nothing of it is.
+/// At the end either everything in `answers` is on disk, or nothing of it is. Gives how the file was found
+/// after the commit; `None` when the transaction could not begin.
 fn run_transaction(
     database: &Database,
     batch: &mut impl Iterator<Item = Action>,
     answers: &mut Vec<Answer>,
-) -> Result<(), NotStored> {
+) -> Result<Option<Extent>, NotStored> {
     let Database { connection, watch, .. } = database;
     if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE") {
         // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
         // come again at once, and is for the next attempt: so all are taken before any is dropped.
         let not_run: Vec<Action> = batch.collect();
         tracing::error!(error = %cause, "{} writes were not begun: {cause}", not_run.len());
-        return Ok(());
+        return Ok(None);
     }
     for action in batch {
         answers.push(action(connection));
@@ -349,7 +406,7 @@ fn run_transaction(
         roll_back(connection);
     })?;
     // After the commit, so that nothing is acknowledged that went into a file without the name.
-    if watch.look() { Ok(()) } else { Err(NotStored::OutOfService) }
+    watch.look().map(Some).ok_or(NotStored::OutOfService)
 }
 
 fn roll_back(connection: &Connection) {
