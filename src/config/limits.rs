@@ -124,7 +124,7 @@ pub const LIMITS: [Limit; LIMITS_COUNT] = [
         default: per_minute(1200),
         noun: "reads",
         help: "How often one person opens a chat, scrolls back in it or catches up after a gap; a long \
-               answer counts once more for each 64 kB",
+               answer counts once more for each 16 kB",
     },
     Limit {
         action: LimitedAction::MarkRead,

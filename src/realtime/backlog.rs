@@ -12,8 +12,8 @@ use crate::transport::SocketContext;
 /// they have got the last.
 const QUESTIONS_MAX: usize = 64;
 /// How many of a user's sockets may be behind with an answer at the same time: more wait until one
-/// has caught up, or was cut off.
-const ANSWERS_A_USER: usize = 4;
+/// has caught up, or was cut off. Fewer than the connections that read.
+const ANSWERS_A_USER: usize = 2;
 /// A socket that is owed less gets its next answer at once, in bytes.
 const OWED_LITTLE: u64 = 256 * 1024;
 /// A socket that is owed more has not read for a while: an answer of 4 MB, and 2 MB of messages

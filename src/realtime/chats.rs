@@ -33,7 +33,8 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
     drop(view);
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| {
-        let newest = realtime.services.chats.newest(seat.user.id, partner, at_most).await;
+        let newest = realtime.services.chats.newest(seat.user.id, partner, at_most);
+        let newest = realtime.read(seat.user.id, newest).await;
         let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
         let (messages, bytes) = match newest {
             Ok(newest) => {
@@ -77,7 +78,8 @@ pub fn history_scrolled(
             Key::Person(user),
             (older.skip / SKIPPED_A_READ).into(),
         );
-        match realtime.services.chats.older(user, partner, older).await {
+        let page = realtime.services.chats.older(user, partner, older);
+        match realtime.read(user, page).await {
             // Where the conversation has no more than can be skipped, this is its end all the same.
             Ok(messages) if is_far && !messages.is_empty() => {
                 let sentence = format!("message_count is above {SKIPPED_MAX}; open the chat again");
@@ -85,8 +87,10 @@ pub fn history_scrolled(
             }
             Ok(messages) => {
                 let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-                seat.acknowledge(ack, &messages);
+                let bytes = seat.acknowledge(ack, &messages);
                 view.went_back(partner, older, &messages);
+                drop(view);
+                realtime.charge_read(user, bytes);
             }
             Err(error) => refuse(&seat, ack, &error),
         }
@@ -97,17 +101,20 @@ pub fn history_scrolled(
 pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: AckSender) {
     let since = sync.since();
     let realtime = Arc::clone(realtime);
-    seat.answer(async move |seat| match realtime.services.chats.sync(seat.user.id, since).await {
-        Ok(missed) => {
-            let chats = missed.chats.into_iter();
-            let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
-            let (messages, more) = (missed.messages, missed.more);
-            let chats: Vec<_> = chats.collect();
-            let synced = Synced { user_id: seat.user.id, messages, more, chats };
-            let bytes = seat.acknowledge(ack, &synced);
-            realtime.charge_read(seat.user.id, bytes);
+    seat.answer(async move |seat| {
+        let missed = realtime.services.chats.sync(seat.user.id, since);
+        match realtime.read(seat.user.id, missed).await {
+            Ok(missed) => {
+                let chats = missed.chats.into_iter();
+                let chats = chats.map(|chat| SyncedChat { partner: chat.partner, read: chat.read });
+                let (messages, more) = (missed.messages, missed.more);
+                let chats: Vec<_> = chats.collect();
+                let synced = Synced { user_id: seat.user.id, messages, more, chats };
+                let bytes = seat.acknowledge(ack, &synced);
+                realtime.charge_read(seat.user.id, bytes);
+            }
+            Err(error) => refuse(&seat, ack, &error),
         }
-        Err(error) => refuse(&seat, ack, &error),
     });
 }
 

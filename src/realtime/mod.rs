@@ -45,7 +45,7 @@ const READ_BUFFER_BYTES: usize = 256;
 /// hundreds of messages at once is owed as many acknowledgements.
 const OUTGOING_PACKETS_MAX: usize = 2048;
 /// An answer counts as one more read for each of these.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -168,6 +168,17 @@ impl Realtime {
                 close(seat.socket.clone());
             }
         }
+    }
+
+    /// Reads for an answer, unless `user` owes what earlier answers have cost: those are charged when
+    /// they have been made, and more questions may have been waiting then.
+    async fn read<T>(
+        &self,
+        user: UserId,
+        reading: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        self.services.limits.owes_nothing(LimitedAction::Read, Key::Person(user))?;
+        reading.await
     }
 
     /// A long answer counts as more than one read.

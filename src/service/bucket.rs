@@ -60,6 +60,12 @@ impl<K: Hash + Eq> Bucket<K> {
         (!wait.is_zero()).then_some(wait)
     }
 
+    /// How long until there is one, when more was charged than there was; `None` when nothing is owed.
+    pub fn debt(&self, key: &K, now: Duration) -> Option<Duration> {
+        let wait = self.wait(key, now)?;
+        (wait > self.interval).then_some(wait)
+    }
+
     /// Zero when one can be taken now.
     fn wait_at(&self, full_at: Duration, now: Duration) -> Duration {
         (full_at + self.interval).saturating_sub(now + self.burst)
@@ -118,6 +124,18 @@ mod tests {
         bucket.charge(1, u32::MAX, s(1000));
         assert_eq!(bucket.take(1, s(1000)), Err(s(80)));
         assert_eq!(bucket.take(1, s(1080)), Ok(()));
+    }
+
+    #[test]
+    fn who_has_taken_all_owes_nothing_until_something_is_charged() {
+        let bucket = three_a_minute();
+        for _ in 0..3 {
+            bucket.take(1, s(1000)).unwrap();
+            assert_eq!(bucket.debt(&1, s(1000)), None);
+        }
+        bucket.charge(1, 1, s(1000));
+        assert_eq!(bucket.debt(&1, s(1000)), Some(s(40)));
+        assert_eq!(bucket.debt(&1, s(1020)), None);
     }
 
     #[test]

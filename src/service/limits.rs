@@ -140,6 +140,19 @@ impl Limits {
         }
     }
 
+    /// Whether an action that was taken may still be done: not while `key` owes what earlier ones have
+    /// cost.
+    ///
+    /// # Errors
+    /// `TooOften`, with the seconds to wait: the action must not be done.
+    pub fn owes_nothing(&self, action: LimitedAction, key: Key) -> Result<(), Error> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        match rates.buckets[action as usize].debt(&key, rates.now()) {
+            None => Ok(()),
+            Some(wait) => Err(Error::TooOften { retry_after: wait.as_secs() + 1 }),
+        }
+    }
+
     /// The place of a socket that begins; none where limits are off. Later requests of the same
     /// socket, which are many where it polls, are not counted.
     pub fn handshake(&self, from: IpAddr) -> Result<Option<Place>, Error> {

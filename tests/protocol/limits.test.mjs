@@ -119,6 +119,28 @@ test("a long answer counts as more than one read, and the next ones pay for it",
   }
 });
 
+for (const [event, payload] of /** @type {[string, (partner: { id: number }) => object][]} */ ([
+  ["join_chat", ({ id }) => ({ chat_partner_id: id })],
+  ["message_history_is_scrolled_to_the_top", ({ id }) => ({ chat_partner_id: id, message_count: 0 })],
+  ["sync", () => ({ since_id: 0 })],
+])) {
+  test(`questions that wait pay for the long answers before them: ${event}`, { timeout: 30_000 }, async () => {
+    const strict = await startServer({ args: ["--limit-reads", "60/h"] });
+    try {
+      const { ann, ben } = await partners(strict);
+      await (await ann.connect()).sendAll(ben, Array.from({ length: 10 }, () => "\u0001".repeat(9000) + "x"));
+      const tab = await ben.connect();
+      // Each answer has half a megabyte, and is charged when it has been made.
+      const answers = await Promise.all(Array.from({ length: 20 }, () => tab.ask(event, payload(ann))));
+      const refused = answers.map(([answer]) => answer).filter((answer) => answer.code === "too_often");
+      assert.ok(refused.length > 10 && refused.length < 20, `${refused.length} of 20 were refused`);
+      for (const { retry_after } of refused) assert.ok(retry_after > 60 && retry_after <= 3600, String(retry_after));
+    } finally {
+      await strict.remove();
+    }
+  });
+}
+
 test("blocks count as messages, and what is over the limit changes nothing", { timeout: 30_000 }, async () => {
   const { ann, ben } = await partners(server);
   const tab = await ann.connect();
