@@ -170,6 +170,21 @@ export const ATTACKS = {
         10,
       ),
   },
+  "a member mixes long messages with questions that have long answers": {
+    isMember: true,
+    hasMuch: true,
+    packets: (attacker, turn) =>
+      times((index) => {
+        const { partner } = attacker;
+        const message = `x${"\u0001".repeat(9000)}`;
+        const sent = [
+          event("message_sent", { chat_partner_id: partner, message }, turn * 30 + index),
+          event("sync", { since_id: 0 }, turn * 30 + 10 + index),
+          event("join_chat", { chat_partner_id: partner }, turn * 30 + 20 + index),
+        ];
+        return sent[index % 3];
+      }, 30),
+  },
   "a member blocks and unblocks": {
     isMember: true,
     packets: events(({ partner }, number) => ["block", { chat_partner_id: partner, blocked: number % 2 === 0 }]),
