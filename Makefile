@@ -3,7 +3,7 @@
 # make attack attacks a release build, SECONDS (10) for each attack over SOCKETS (512) connections
 # make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
-# make check  format, lints, types, and that a release build compiles
+# make check  format, lints, types, and what the compiler says with optimizations only
 # make settings-table  writes the README's table of settings anew
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
@@ -70,7 +70,7 @@ check: $(node_modules_ready)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings
 	npx --no-install tsc -p .
-	cargo check --release
+	CARGO_INCREMENTAL=0 cargo rustc --lib --profile check -- -C opt-level=1
 
 settings-table: $(node_modules_ready)
 	WRITE=1 cargo test --test it the_readme_lists_every_setting
