@@ -5,6 +5,7 @@
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types, and what the compiler says with optimizations only
 # make settings-table  writes the README's table of settings anew
+# make protocol  writes what follows from the table of events anew: documents, and types of the client
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
 # make bench  measures it beside other servers, in MODE quick or full, into docs/performance.md
@@ -16,7 +17,7 @@ export CHROMIUM
 proxies := /usr/sbin/nginx /usr/sbin/haproxy /usr/bin/caddy
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table deny audit test-rust test-protocol test-python test-attack \
+.PHONY: run test check settings-table protocol deny audit test-rust test-protocol test-python test-attack \
   test-chaos test-browser test-proxies attack chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
@@ -76,6 +77,9 @@ settings-table: $(node_modules_ready)
 	WRITE=1 cargo test --test it the_readme_lists_every_setting
 
 cargo_deny := target/tools/bin/cargo-deny
+
+protocol: $(node_modules_ready)
+	WRITE=1 cargo test --lib the_documents_say_what_the_table_says
 
 deny: $(cargo_deny)
 	$(cargo_deny) check licenses bans sources

@@ -8,6 +8,7 @@ pub mod app; // puts the parts together
 pub mod transport; // connections, and the endpoint of sockets
 pub mod http; // pages
 pub mod realtime; // socket events
+pub mod protocol; // the events of the sockets, and their shapes
 pub mod service; // what people can do
 pub mod store; // what is kept, and where
 pub mod domain; // what things are

@@ -14,6 +14,7 @@ pub struct Chat {
 /// How far a member has read. The count always equals the number of the partner's messages
 /// after `last_read_id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReadState {
     pub new_message_count: i64,
     pub last_read_id: MessageId,

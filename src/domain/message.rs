@@ -14,10 +14,12 @@ use super::{Error, UserId, shows};
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MessageId(pub i64);
 
 /// A stored message, in the shape in which it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Message {
     pub id: MessageId,
     pub sender_id: UserId,
@@ -106,6 +108,7 @@ impl ClientId {
 /// text apart, so it never carries a fraction or a zone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Timestamp(String);
 
 impl Timestamp {

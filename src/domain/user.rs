@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The id of a user, as it stands in the database and on the wire: a positive number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UserId(pub i64);
 
 impl fmt::Display for UserId {
@@ -17,6 +18,7 @@ impl fmt::Display for UserId {
 
 /// A user as other people see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct User {
     pub id: UserId,
     pub username: String,

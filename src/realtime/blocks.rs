@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use socketioxide::extract::AckSender;
-
-use super::payload::{Block, BlockChanged, Blocked};
+use super::Realtime;
 use super::presence::Seat;
-use super::reply::refuse;
-use super::{Realtime, events};
+use super::reply::{Ack, refuse};
 use crate::domain::UserId;
+use crate::protocol::payload::{Block, BlockChanged, Blocked};
 
 /// Stands in the same line as messages: what the other sent before is told before the
 /// acknowledgement, and nothing after it. The other is told nothing.
-pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: AckSender) {
+pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: Ack<Block>) {
     let Block { chat_partner_id, blocked } = block;
     let partner: UserId = chat_partner_id.into();
     let permit = match realtime.order.permit(seat.user.id) {
@@ -31,7 +29,7 @@ pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: AckS
             if changed {
                 let payload = BlockChanged { chat_partner_id: partner, blocked };
                 for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(events::BLOCK_CHANGED, &payload);
+                    other.emit(&payload);
                 }
             }
         }

@@ -3,18 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use socketioxide::extract::AckSender;
-
+use super::Realtime;
 use super::messages::emit;
-use super::payload::{
-    CountChanged, CountUpdated, HistoryScrolled, JoinChat, Joined, Protocol, Sync, Synced,
-    SyncedChat,
-};
 use super::presence::Seat;
-use super::reply::refuse;
-use super::{Realtime, events};
+use super::reply::{Ack, refuse};
 use crate::config::LimitedAction;
 use crate::domain::{Error, UserId};
+use crate::protocol::payload::{
+    CountChanged, CountUpdated, HistoryScrolled, JoinAnswer, JoinChat, Joined, Protocol, Sync,
+    Synced, SyncedChat,
+};
 use crate::service::Key;
 use crate::store::Older;
 
@@ -24,7 +22,7 @@ const SKIPPED_MAX: u32 = 10_000;
 /// A page counts as one more read for each so many skipped messages.
 const SKIPPED_A_READ: u32 = 100;
 
-pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack: AckSender) {
+pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack: Ack<JoinChat>) {
     let (partner, at_most): (UserId, _) = (join.chat_partner_id.into(), join.at_most());
     let attempt = realtime.joins.fetch_add(1, Ordering::Relaxed);
     // At once, in the order of the socket's packets: what arrives from now on is held.
@@ -40,11 +38,12 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
             Ok(newest) => {
                 let last_read_id = newest.read.last_read_id;
                 let joined = Joined { last_read_id, blocked: newest.blocked };
-                let count = newest.read.new_message_count;
-                let bytes = match seat.protocol {
-                    Protocol::Flask => seat.acknowledge(ack, &(&newest.messages, count)),
-                    Protocol::Ours => seat.acknowledge(ack, &(&newest.messages, count, joined)),
+                let (messages, count) = (&newest.messages, newest.read.new_message_count);
+                let answer = match seat.protocol {
+                    Protocol::Flask => JoinAnswer::Flask(messages, count),
+                    Protocol::Ours => JoinAnswer::Ours(messages, count, joined),
                 };
+                let bytes = seat.acknowledge(ack, &answer);
                 (Some(newest.messages), bytes)
             }
             Err(error) => {
@@ -62,7 +61,7 @@ pub fn history_scrolled(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
     scrolled: HistoryScrolled,
-    ack: AckSender,
+    ack: Ack<HistoryScrolled>,
 ) {
     let partner: UserId = scrolled.chat_partner_id.into();
     let view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +86,7 @@ pub fn history_scrolled(
             }
             Ok(messages) => {
                 let mut view = seat.view.lock().unwrap_or_else(PoisonError::into_inner);
-                let bytes = seat.acknowledge(ack, &messages);
+                let bytes = seat.acknowledge(ack, &messages.as_slice());
                 view.went_back(partner, older, &messages);
                 drop(view);
                 realtime.charge_read(user, bytes);
@@ -98,7 +97,7 @@ pub fn history_scrolled(
 }
 
 /// What a client missed while it was away.
-pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: AckSender) {
+pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: Ack<Sync>) {
     let since = sync.since();
     let realtime = Arc::clone(realtime);
     seat.answer(async move |seat| {
@@ -124,7 +123,7 @@ pub fn count_updated(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
     updated: CountUpdated,
-    ack: AckSender,
+    ack: Ack<CountUpdated>,
 ) {
     let partner: UserId = updated.chat_partner_id.into();
     let permit = match realtime.order.permit(seat.user.id) {
@@ -147,7 +146,7 @@ pub fn count_updated(
                     last_read_id: marked.state.last_read_id,
                 };
                 for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(events::NEW_MESSAGE_COUNT_CHANGED, &payload);
+                    other.emit(&payload);
                 }
             }
         }

@@ -1,10 +1,22 @@
 //! Payloads as JSON: how many bytes they take, and one encoding for many sockets.
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+
+use crate::protocol::Notification;
+
+/// The payload of one event as JSON.
+pub struct Encoded<'a, N>(&'a RawValue, PhantomData<fn() -> N>);
+
+impl<N> Encoded<'_, N> {
+    pub fn json(&self) -> &RawValue {
+        self.0
+    }
+}
 
 /// The encoding of one payload, made for the first socket and copied for the others.
 #[derive(Debug, Default)]
@@ -12,9 +24,10 @@ pub struct Once(OnceLock<Box<RawValue>>);
 
 impl Once {
     /// `payload` must be the same at every call.
-    pub fn of<T: Serialize>(&self, payload: &T) -> &RawValue {
+    pub fn of<N: Notification>(&self, payload: &N) -> Encoded<'_, N> {
         // Payloads are structs of texts and numbers: they cannot fail.
-        self.0.get_or_init(|| to_raw_value(payload).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        let encode = || to_raw_value(payload).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        Encoded(self.0.get_or_init(encode), PhantomData)
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
-use socketioxide::extract::AckSender;
-
 use super::encoded::Once;
-use super::payload::{FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere};
 use super::presence::Seat;
-use super::reply::refuse;
+use super::reply::{Ack, refuse};
 use super::view::{Delivery, Event, Showing};
-use super::{Realtime, encoded, events};
+use super::{Realtime, encoded};
 use crate::config::LimitedAction;
+use crate::protocol::payload::{
+    FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere,
+};
 use crate::service::{Key, SendMessage};
 
 /// How many messages may wait while a socket joins a chat: it waits for its turn if it reads too
@@ -28,7 +28,7 @@ pub fn message_sent(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
     payload: MessageSent,
-    ack: AckSender,
+    ack: Ack<MessageSent>,
 ) {
     let text = payload.message.clone();
     if text.len() > SHORT_BYTES {
@@ -112,23 +112,22 @@ pub fn emit(seat: &Seat, showings: impl IntoIterator<Item = Showing>) {
         match event {
             Event::FromCurrentChat => {
                 let payload = FromCurrentChat { message: text, timestamp, id, new_message_count };
-                let encoded = delivery.in_current_chat.of(&payload);
-                seat.emit(events::MESSAGE_RECEIVED_FROM_CURRENT_CHAT, encoded);
+                seat.emit_encoded(&delivery.in_current_chat.of(&payload));
             }
-            Event::FromAnotherChat => seat.emit(
-                events::MESSAGE_RECEIVED_FROM_ANOTHER_CHAT,
-                &FromAnotherChat { chat_partner_id: sender.id, message_id: id, new_message_count },
-            ),
+            Event::FromAnotherChat => {
+                let chat_partner_id = sender.id;
+                seat.emit(&FromAnotherChat { chat_partner_id, message_id: id, new_message_count });
+            }
             Event::NewUser => {
                 let username = &sender.username;
                 let payload =
                     NewUser { username, id: sender.id, message_id: id, new_message_count };
-                seat.emit(events::NEW_USER_SENT_MESSAGE, &payload);
+                seat.emit(&payload);
             }
             Event::SentElsewhere => {
                 let chat_partner_id = delivery.receiver;
                 let payload = SentElsewhere { chat_partner_id, id, message: text, timestamp };
-                seat.emit(events::MESSAGE_SENT_ELSEWHERE, delivery.elsewhere.of(&payload));
+                seat.emit_encoded(&delivery.elsewhere.of(&payload));
             }
         }
     }

@@ -1,15 +1,13 @@
 //! The socket side: an event becomes a call of a service, its outcome an acknowledgement and
-//! further events. Here stands the table of events.
+//! further events. [`handle`] says which function handles which.
 
 mod backlog;
 mod blocks;
 mod chats;
 mod encoded;
-mod events;
 mod messages;
 mod order;
 mod packet;
-pub mod payload;
 mod presence;
 mod queued;
 mod reply;
@@ -22,7 +20,7 @@ use std::time::Duration;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{Event, MaybeHttpExtension, SocketRef, TryData};
+use socketioxide::extract::{AckSender, Event, MaybeHttpExtension, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
@@ -30,11 +28,13 @@ use socketioxide::socket::Socket;
 use self::backlog::Backlog;
 use self::order::Order;
 use self::packet::Packet;
-use self::payload::{Auth, Protocol};
 use self::presence::{Presence, Seat};
 use self::queued::Queued;
+use self::reply::Ack;
 use crate::config::LimitedAction;
 use crate::domain::{Error, SessionKey, User, UserId};
+use crate::protocol::AnyRequest;
+use crate::protocol::payload::{Auth, ChatOpened, Protocol};
 use crate::service::{Key, Live, Services};
 use crate::transport::SocketContext;
 
@@ -197,7 +197,7 @@ impl Realtime {
 impl Live for Realtime {
     fn chat_opened(&self, user: UserId, partner: &User) {
         for seat in self.presence.of(user) {
-            seat.emit(events::CHAT_OPENED, partner);
+            seat.emit(&ChatOpened(partner));
         }
     }
 
@@ -258,51 +258,24 @@ impl MessageHandler<LocalAdapter, ()> for AtOnce {
         };
         // A socket that is closing has lost its seat already.
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        // Unknown events are ignored, as in the Flask chat.
-        let Some(event) = EVENTS.iter().find(|known| known.name == event.as_str()) else { return };
-        let limit = event.limit;
-        (event.handle)(Packet { realtime: &self.0, seat, socket, value, ack_id, limit });
+        Packet { realtime: &self.0, seat: &seat, socket: &socket, value, ack_id }.dispatch(&event);
     }
 }
 
-/// An event that clients may send.
-struct ClientEvent {
-    name: &'static str,
-    /// What it counts as.
-    limit: LimitedAction,
-    handle: fn(Packet<'_>),
+/// Hands a request to what handles it, in the order of the socket's packets.
+fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, ack: AckSender) {
+    match request {
+        AnyRequest::JoinChat(join) => chats::join_chat(realtime, seat, join, Ack::new(ack)),
+        AnyRequest::HistoryScrolled(scrolled) => {
+            chats::history_scrolled(realtime, seat, scrolled, Ack::new(ack));
+        }
+        AnyRequest::MessageSent(sent) => {
+            messages::message_sent(realtime, seat, sent, Ack::new(ack));
+        }
+        AnyRequest::CountUpdated(updated) => {
+            chats::count_updated(realtime, seat, updated, Ack::new(ack));
+        }
+        AnyRequest::Block(block) => blocks::block(realtime, seat, block, Ack::new(ack)),
+        AnyRequest::Sync(sync) => chats::sync(realtime, seat, sync, Ack::new(ack)),
+    }
 }
-
-/// The table of events.
-const EVENTS: [ClientEvent; 6] = [
-    ClientEvent {
-        name: events::JOIN_CHAT,
-        limit: LimitedAction::Read,
-        handle: |packet| packet.hand_to(chats::join_chat),
-    },
-    ClientEvent {
-        name: events::MESSAGE_HISTORY_IS_SCROLLED_TO_THE_TOP,
-        limit: LimitedAction::Read,
-        handle: |packet| packet.hand_to(chats::history_scrolled),
-    },
-    ClientEvent {
-        name: events::MESSAGE_SENT,
-        limit: LimitedAction::SendMessage,
-        handle: |packet| packet.hand_to(messages::message_sent),
-    },
-    ClientEvent {
-        name: events::NEW_MESSAGE_COUNT_UPDATED,
-        limit: LimitedAction::MarkRead,
-        handle: |packet| packet.hand_to(chats::count_updated),
-    },
-    ClientEvent {
-        name: events::BLOCK,
-        limit: LimitedAction::SendMessage,
-        handle: |packet| packet.hand_to(blocks::block),
-    },
-    ClientEvent {
-        name: events::SYNC,
-        limit: LimitedAction::Read,
-        handle: |packet| packet.hand_to(chats::sync),
-    },
-];

@@ -3,61 +3,59 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, TryData};
 use socketioxide::handler::{FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
-use super::payload::{self, Object, Payload};
 use super::presence::Seat;
 use super::reply::refuse;
-use super::{Realtime, address};
-use crate::config::LimitedAction;
+use super::{Realtime, address, handle};
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
 use crate::lossy;
+use crate::protocol::payload::Object;
+use crate::protocol::{AnyRequest, Reader, Request};
 use crate::service::Key;
 
 /// The most characters of a parser's complaint that the log has.
 const COMPLAINT_CHARS_MAX: usize = 200;
 
-/// What handles an event.
-pub type Handle<T> = fn(&Arc<Realtime>, &Arc<Seat>, T, AckSender);
-
+/// An event as it came, from a socket that has joined.
 pub struct Packet<'a> {
     pub realtime: &'a Arc<Realtime>,
-    pub seat: Arc<Seat>,
-    pub socket: Arc<Socket<LocalAdapter>>,
-    /// The array of the event, as it came.
+    pub seat: &'a Arc<Seat>,
+    pub socket: &'a Arc<Socket<LocalAdapter>>,
+    /// The array of the event.
     pub value: Value,
     pub ack_id: Option<i64>,
-    /// What the event counts as.
-    pub limit: LimitedAction,
 }
 
 impl Packet<'_> {
-    /// Events over their limit and malformed payloads are refused here.
-    pub fn hand_to<T: Payload + DeserializeOwned + Send + Sync + 'static>(
-        mut self,
-        handle: Handle<T>,
-    ) {
-        let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
-        let (limits, user) = (&self.realtime.services.limits, self.seat.user.id);
-        let taken = limits.take(self.limit, Key::Person(user), || address(&self.seat.socket));
-        match taken.and_then(|()| self.payload()) {
-            Ok(payload) => handle(self.realtime, &self.seat, payload, ack),
-            Err(error) => refuse(&self.seat, ack, &error),
+    /// Hands the request with that name to what handles it. It is refused here when it is over its limit
+    /// or malformed. Unknown ones are ignored, as in the Flask chat.
+    pub fn dispatch(mut self, name: &str) {
+        let Ok(ack) = AckSender::from_message_parts(self.socket, &mut self.value, &self.ack_id);
+        match AnyRequest::read(name, &mut self) {
+            Some(Ok(request)) => handle(self.realtime, self.seat, request, ack),
+            Some(Err(error)) => refuse(self.seat, ack, &error),
+            None => {}
         }
     }
+}
 
-    fn payload<T: Payload + DeserializeOwned>(&mut self) -> Result<T, Error> {
+impl Reader for &mut Packet<'_> {
+    type Error = Error;
+
+    fn read<R: Request>(self) -> Result<R, Error> {
+        let (limits, user) = (&self.realtime.services.limits, self.seat.user.id);
+        limits.take(R::LIMIT, Key::Person(user), || address(&self.seat.socket))?;
         if let Value::Str(text, _) = &mut self.value
             && let Cow::Owned(paired) = lossy::paired(text)
         {
             *text = paired.into();
         }
-        let depth_max = self.realtime.services.limits.sizes.json_depth;
+        let depth_max = limits.sizes.json_depth;
         // The payload stands in the array of the event.
         let is_too_deep = |text: &str| is_deeper_than(depth_max + 1, text.as_bytes());
         if self.value.as_str().is_some_and(|text| is_too_deep(text)) {
@@ -65,11 +63,11 @@ impl Packet<'_> {
             return Err(Error::Invalid(sentence));
         }
         let Ok(TryData(payload)) =
-            TryData::<Object<T>>::from_message_parts(&self.socket, &mut self.value, &self.ack_id);
+            TryData::<Object<R>>::from_message_parts(self.socket, &mut self.value, &self.ack_id);
         payload.map(|Object(payload)| payload).map_err(|complaint| {
-            let (user, complaint) = (self.seat.user.id, loggable(&complaint.to_string()));
+            let complaint = loggable(&complaint.to_string());
             tracing::debug!(user.id = %user, "user {user} sent a malformed payload: {complaint}");
-            payload::malformed::<T>()
+            R::malformed()
         })
     }
 }

@@ -11,10 +11,12 @@ use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
 use super::backlog::{self, Answers, Backlog};
-use super::encoded;
-use super::payload::Protocol;
+use super::encoded::{self, Encoded};
+use super::reply::Ack;
 use super::view::View;
 use crate::domain::{SessionKey, User, UserId};
+use crate::protocol::payload::{Failure, Protocol};
+use crate::protocol::{Notification, Request};
 
 /// One connected socket and whose it is.
 pub struct Seat {
@@ -89,9 +91,18 @@ impl Seat {
         self.has_left.load(Ordering::Relaxed)
     }
 
-    /// Sends an event. A socket that does not keep up is cut off: a client that missed one event
+    /// Sends an event of the table. A socket that does not keep up is cut off: a client that missed one event
     /// must not be shown the next, but come back and load anew.
-    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, payload: &T) {
+    pub fn emit<N: Notification>(&self, payload: &N) {
+        self.emit_as(N::NAME, payload);
+    }
+
+    /// The same with a payload that was encoded for all sockets.
+    pub fn emit_encoded<N: Notification>(&self, payload: &Encoded<'_, N>) {
+        self.emit_as(N::NAME, payload.json());
+    }
+
+    fn emit_as<T: Serialize + ?Sized>(&self, event: &str, payload: &T) {
         if self.behind.load(Ordering::Relaxed) {
             return;
         }
@@ -144,7 +155,16 @@ impl Seat {
 
     /// Acknowledges an event of this socket; a tuple becomes several arguments.
     /// Gives the bytes that it takes.
-    pub fn acknowledge<T: Serialize>(&self, ack: AckSender, answer: &T) -> usize {
+    pub fn acknowledge<R: Request>(&self, ack: Ack<R>, answer: &R::Answer<'_>) -> usize {
+        self.send(ack.into(), answer)
+    }
+
+    /// Acknowledges that an event was not done.
+    pub fn fail(&self, ack: AckSender, failure: &Failure) {
+        self.send(ack, failure);
+    }
+
+    fn send<T: Serialize>(&self, ack: AckSender, answer: &T) -> usize {
         if self.behind.load(Ordering::Relaxed) {
             return 0;
         }

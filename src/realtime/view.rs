@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::encoded::Once;
-use super::payload::PageStart;
 use crate::domain::{Message, MessageId, Timestamp, User, UserId};
+use crate::protocol::payload::PageStart;
 use crate::store::Older;
 
 /// A stored message on its way to sockets.

@@ -3,7 +3,7 @@
 import { paintAvatar } from "./avatar.js";
 import { draw, find } from "./template.js";
 
-/** @import { ReadState, SyncedChat } from "./events.js" */
+/** @import { ReadState, SyncedChat } from "./protocol.d.ts" */
 
 /**
  * @typedef {object} Chat

@@ -6,14 +6,13 @@ import { ChatList } from "./chat_list.js";
 import { ConnectionBanner } from "./connection_banner.js";
 import { Conversation } from "./conversation.js";
 import { Drafts } from "./drafts.js";
-import { ClientEvent, ServerEvent } from "./events.js";
 import { JoinedChat } from "./joined_chat.js";
 import { Outbox } from "./outbox.js";
 import { Connection, RequestError } from "./socket.js";
 import { TabStorage } from "./tab_storage.js";
 import { find } from "./template.js";
 
-/** @import { Synced } from "./events.js" */
+/** @import { Synced } from "./protocol.d.ts" */
 /** @import { Entry, Sent } from "./outbox.js" */
 
 /** Where the list and the conversation do not fit side by side; the same as in chat_page.css. */
@@ -80,12 +79,12 @@ export class ChatPage {
 
   #listen() {
     const connection = this.#connection;
-    connection.on(ServerEvent.NEW_USER, ({ id, username, message_id, new_message_count }) => {
+    connection.on("new_user_sent_message", ({ id, username, message_id, new_message_count }) => {
       this.#conversation?.heard(message_id);
       this.#list.add(id, username);
       this.#list.setCount(id, new_message_count);
     });
-    connection.on(ServerEvent.FROM_CURRENT_CHAT, ({ new_message_count, ...message }) => {
+    connection.on("message_received_from_current_chat", ({ new_message_count, ...message }) => {
       const chatId = this.#joined.id;
       this.#conversation?.heard(message.id);
       const seen = this.#conversationWith(chatId)?.receive({ ...message, sender_id: chatId });
@@ -93,24 +92,24 @@ export class ChatPage {
       // What is seen as it comes is told to the server at once; the count need not flicker.
       if (!seen) this.#list.setCount(chatId, new_message_count);
     });
-    connection.on(ServerEvent.FROM_ANOTHER_CHAT, ({ chatPartnerId, message_id, new_message_count }) => {
+    connection.on("message_received_from_another_chat", ({ chatPartnerId, message_id, new_message_count }) => {
       this.#conversation?.heard(message_id);
       this.#touch(chatPartnerId);
       this.#list.setCount(chatPartnerId, new_message_count);
     });
-    connection.on(ServerEvent.SENT_ELSEWHERE, ({ chat_partner_id, ...message }) => {
+    connection.on("message_sent_elsewhere", ({ chat_partner_id, ...message }) => {
       this.#conversation?.heard(message.id);
       this.#touch(chat_partner_id);
       this.#conversationWith(chat_partner_id)?.receive({ ...message, sender_id: this.#userId });
     });
-    connection.on(ServerEvent.COUNT_CHANGED, ({ chat_partner_id, new_message_count, last_read_id }) => {
+    connection.on("new_message_count_changed", ({ chat_partner_id, new_message_count, last_read_id }) => {
       this.#list.setCount(chat_partner_id, new_message_count, last_read_id);
       this.#conversationWith(chat_partner_id)?.readElsewhere(last_read_id);
     });
-    connection.on(ServerEvent.BLOCK_CHANGED, ({ chat_partner_id, blocked }) => {
+    connection.on("block_changed", ({ chat_partner_id, blocked }) => {
       this.#conversationWith(chat_partner_id)?.block.change(blocked);
     });
-    connection.on(ServerEvent.CHAT_OPENED, ({ id, username }) => {
+    connection.on("chat_opened", ({ id, username }) => {
       if (!this.#list.chat(id)) this.#list.add(id, username);
     });
   }
@@ -175,18 +174,18 @@ export class ChatPage {
         }),
       loadOlder: async (message_count, before_id) => {
         const question = { chat_partner_id: id, message_count, before_id };
-        const [rows] = await this.#connection.request(ClientEvent.HISTORY_SCROLLED, question);
+        const [rows] = await this.#connection.request("message_history_is_scrolled_to_the_top", question);
         return rows;
       },
       reportRead: (last_read_id, new_message_count) => {
         const question = { chat_partner_id: id, new_message_count, last_read_id };
-        return this.#connection.request(ClientEvent.COUNT_UPDATED, question, (read) =>
+        return this.#connection.request("new_message_count_updated", question, (read) =>
           this.#list.setCount(id, read.new_message_count, read.last_read_id),
         );
       },
       setBlocked: (blocked) => {
         const question = { chat_partner_id: id, blocked };
-        return this.#connection.request(ClientEvent.BLOCK, question, (set) =>
+        return this.#connection.request("block", question, (set) =>
           this.#conversationWith(id)?.block.change(set.blocked),
         );
       },
@@ -208,7 +207,7 @@ export class ChatPage {
   /** @param {Entry} entry @returns {Promise<Sent>} */
   async #send({ text, chatId, clientId }) {
     const question = { message: text, chat_partner_id: chatId, client_id: clientId };
-    const [sent] = await this.#connection.request(ClientEvent.MESSAGE_SENT, question);
+    const [sent] = await this.#connection.request("message_sent", question);
     return sent;
   }
 
@@ -261,7 +260,7 @@ export class ChatPage {
     try {
       for (let more = true; more && conversation === this.#conversation; ) {
         const asked = this.#list.version;
-        const [synced] = await this.#connection.request(ClientEvent.SYNC, { since_id }, (synced) =>
+        const [synced] = await this.#connection.request("sync", { since_id }, (synced) =>
           this.#apply(synced, conversation, asked),
         );
         if (synced.user_id !== this.#userId) return;

@@ -11,7 +11,7 @@ import { draw, find } from "./template.js";
 import { Unread } from "./unread.js";
 import { Viewport } from "./viewport.js";
 
-/** @import { Row } from "./events.js" */
+/** @import { Row } from "./message_element.js" */
 /** @import { Entry } from "./outbox.js" */
 
 /**

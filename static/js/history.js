@@ -1,6 +1,6 @@
 // Loads older messages when the reader comes near the first one.
 
-/** @import { Row } from "./events.js" */
+/** @import { Row } from "./message_element.js" */
 /** @import { MessageList } from "./message_list.js" */
 /** @import { Notice } from "./notice.js" */
 /** @import { Viewport } from "./viewport.js" */

@@ -1,10 +1,9 @@
 // Which chat the server regards as open here: the messages of that one come with all they say,
 // those of the others only as news.
 
-import { ClientEvent } from "./events.js";
 import { RequestError } from "./socket.js";
 
-/** @import { Row } from "./events.js" */
+/** @import { Row } from "./message_element.js" */
 /** @import { Connection } from "./socket.js" */
 
 /** How many messages a join asks for after so many answers that did not come in time: fewer each time. */
@@ -35,11 +34,11 @@ export class JoinedChat {
   async join(chatId, show) {
     this.#attempts += 1;
     const attempt = this.#attempts;
-    const timeouts = this.#connection.timeoutsOf(ClientEvent.JOIN_CHAT);
+    const timeouts = this.#connection.timeoutsOf("join_chat");
     const at_most = AT_MOST[Math.min(timeouts, AT_MOST.length - 1)];
     const question = { chat_partner_id: chatId, at_most };
     try {
-      await this.#connection.request(ClientEvent.JOIN_CHAT, question, (rows, count, joined) => {
+      await this.#connection.request("join_chat", question, (rows, count, joined) => {
         // An answer that is overtaken does not undo a newer one. While a newer one is on its way,
         // this chat is the one that the server may speak of.
         if (attempt < this.#answered) return;

@@ -3,8 +3,13 @@
 import { fullText, parseTimestamp, timeText } from "./dates.js";
 import { draw, find } from "./template.js";
 
-/** @import { Row } from "./events.js" */
 /** @import { Entry } from "./outbox.js" */
+/** @import { Message } from "./protocol.d.ts" */
+
+/**
+ * A stored message, as every source of one has it.
+ * @typedef {Omit<Message, "receiver_id">} Row
+ */
 
 /**
  * @param {string} text

@@ -4,7 +4,7 @@
 import { dayKey, dayText, parseTimestamp } from "./dates.js";
 import { drawStored, drawUnsent } from "./message_element.js";
 
-/** @import { Row } from "./events.js" */
+/** @import { Row } from "./message_element.js" */
 /** @import { UnsentWays } from "./message_element.js" */
 /** @import { Entry } from "./outbox.js" */
 

@@ -1,9 +1,12 @@
 // The connection to the server. Every question goes through `request`, so none waits for ever, and
 // none leaves on a connection that may be another person's.
 
-import { ClientEvent } from "./events.js";
+/** @import { Notifications, Requests } from "./protocol.d.ts" */
 
-/** @import { Answers, News, Questions } from "./events.js" */
+/**
+ * The arguments of each acknowledgement; that of `join_chat` as protocol 2 has it.
+ * @typedef {{ [E in keyof Requests]: E extends "join_chat" ? Extract<Requests[E]["answer"], { length: 3 }> : Requests[E]["answer"] }} Answers
+ */
 
 // socket.io.min.js is a classic script: it leaves its function on the window.
 const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
@@ -12,8 +15,11 @@ const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
 
 /** How long the server may take to answer. */
 const ANSWER_MS = 8000;
-/** The answers to these may be long: each that was late is waited for twice as long the next time. */
-const LONG_ANSWERS = new Set(/** @type {string[]} */ ([ClientEvent.JOIN_CHAT, ClientEvent.HISTORY_SCROLLED, ClientEvent.SYNC]));
+/**
+ * The answers to these may be long: each that was late is waited for twice as long the next time.
+ * @type {Set<keyof Requests>}
+ */
+const LONG_ANSWERS = new Set(["join_chat", "message_history_is_scrolled_to_the_top", "sync"]);
 const LONG_ANSWER_MS_MAX = 64_000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
@@ -89,7 +95,7 @@ export class Connection {
 
   /**
    * How often in a row the answer to that event was late; then less should be asked for.
-   * @param {keyof Questions} event
+   * @param {keyof Requests} event
    */
   timeoutsOf(event) {
     return this.#timeouts.get(event) ?? 0;
@@ -111,9 +117,9 @@ export class Connection {
   }
 
   /**
-   * @template {keyof News} E
+   * @template {keyof Notifications} E
    * @param {E} event
-   * @param {(news: News[E]) => void} listener
+   * @param {(news: Notifications[E]) => void} listener
    */
   on(event, listener) {
     this.#socket.on(/** @type {string} */ (event), listener);
@@ -122,9 +128,9 @@ export class Connection {
   /**
    * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but
    * for `sync`, which tells whose it is.
-   * @template {keyof Questions} E
+   * @template {keyof Requests} E
    * @param {E} event
-   * @param {Questions[E]} question
+   * @param {Requests[E]["payload"]} question
    * @param {(...answer: Answers[E]) => void} [take] sees the answer before any later event is
    *   heard, which a promise alone does not guarantee
    * @returns {Promise<Answers[E]>}
@@ -132,7 +138,7 @@ export class Connection {
   request(event, question, take) {
     const socket = this.#socket;
     return new Promise((resolve, reject) => {
-      const may = event === ClientEvent.SYNC ? this.connected : this.confirmed;
+      const may = event === "sync" ? this.connected : this.confirmed;
       if (!may) {
         reject(new RequestError("There is no connection.", "disconnected"));
         return;

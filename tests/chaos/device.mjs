@@ -1,4 +1,4 @@
-// A small well-behaved client, as docs/delivery.md describes one: a tab or a device that keeps all
+// A small well-behaved client, as docs/protocol.md describes one: a tab or a device that keeps all
 // messages of its user, and sends, reads and joins. What it keeps outlives a reload.
 
 import { randomUUID } from "node:crypto";

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { newcomers, partners } from "../support/client.mjs";
+import { REQUESTS } from "../support/protocol.mjs";
 import { startServer } from "../support/server.mjs";
 
 const server = await startServer({ args: ["--limit-messages", "5/s", "--limit-connects", "6/h"] });
@@ -52,6 +53,10 @@ const EVENTS = /** @type {[string, string, (partner: { id: number }) => object][
     ({ id }) => ({ chat_partner_id: id, new_message_count: 0 }),
   ],
 ]);
+
+test("every event that clients may send is asked too often here", () => {
+  assert.deepEqual(EVENTS.map(([event]) => event).toSorted(), REQUESTS.toSorted());
+});
 
 for (const [event, flag, payload] of EVENTS) {
   test(`${event} has a limit, and over it a refusal that says when to ask again`, { timeout: 30_000 }, async () => {

@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 
 import { newcomers, partners, TRANSPORTS, VERSIONS } from "../support/client.mjs";
+import { REQUESTS } from "../support/protocol.mjs";
 import { startServer } from "../support/server.mjs";
 
 /** @typedef {import("../support/client.mjs").Client} Client */
@@ -18,6 +19,7 @@ const OLDER = "message_history_is_scrolled_to_the_top";
 const SEND = "message_sent";
 const READ = "new_message_count_updated";
 const BLOCK = "block";
+const SYNC = "sync";
 
 /** What is no object at all; the first is no payload whatever. @type {unknown[][]} */
 const NO_OBJECTS = [
@@ -38,7 +40,7 @@ function malformed(partner) {
   const chat_partner_id = partner.id;
   /** @type {[event: string, ...args: unknown[]][]} */
   const all = [];
-  for (const event of [JOIN, OLDER, SEND, READ, BLOCK]) {
+  for (const event of REQUESTS) {
     for (const args of NO_OBJECTS) all.push([event, ...args]);
   }
   for (const id of NO_IDS) {
@@ -48,6 +50,7 @@ function malformed(partner) {
     all.push([READ, { chat_partner_id: id, new_message_count: 0 }]);
     all.push([BLOCK, { chat_partner_id: id, blocked: true }]);
   }
+  for (const id of NO_IDS.filter((id) => id !== 0)) all.push([SYNC, { since_id: id }]);
   for (const blocked of [undefined, null, "", "true", 0, 1, [], {}]) {
     all.push([BLOCK, { chat_partner_id, blocked }]);
   }

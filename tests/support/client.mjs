@@ -7,6 +7,7 @@ import { io as io3_1 } from "socket.io-client-3";
 // @ts-ignore: this version has no types.
 import io2_5 from "socket.io-client-2";
 
+import { NOTIFICATIONS, mustBeDeclared } from "./protocol.mjs";
 import { addChat, idOf, logIn, register } from "./server.mjs";
 
 /** @typedef {import("./server.mjs").Server} Server */
@@ -43,17 +44,6 @@ export const TRANSPORTS = ["polling", "websocket", "upgrade"];
 const CONNECT = /** @type {Record<Version, (url: string, options: object) => Wire>} */ (
   /** @type {unknown} */ ({ "4.8": io4_8, "4.5": io4_5, "3.1": io3_1, "2.5": io2_5 })
 );
-
-/** Every event that the server may send, for the clients that must name what they listen to. */
-const EVENTS = [
-  "new_user_sent_message",
-  "message_received_from_current_chat",
-  "message_received_from_another_chat",
-  "message_sent_elsewhere",
-  "new_message_count_changed",
-  "block_changed",
-  "chat_opened",
-];
 
 const PATIENCE_SECONDS = 15;
 
@@ -98,7 +88,8 @@ export class Client {
     /** @param {string} event @param {any[]} args */
     const hear = (event, ...args) => this.#note({ kind: "event", event, args });
     if (wire.onAny) wire.onAny(hear);
-    else for (const event of EVENTS) wire.on(event, (...args) => hear(event, ...args));
+    // Those clients must name what they listen to.
+    else for (const event of NOTIFICATIONS) wire.on(event, (...args) => hear(event, ...args));
     wire.io.engine.on("upgradeError", () => {
       this.#hasFailedToUpgrade = true;
       this.#check();
@@ -313,6 +304,7 @@ export class Client {
 
   /** @param {{ kind: "event" | "ack", event: string, args: any[] }} entry */
   #note(entry) {
+    mustBeDeclared(entry.kind, entry.event, entry.args);
     this.log.push(entry);
     this.#check();
   }

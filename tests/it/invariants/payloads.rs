@@ -1,8 +1,7 @@
 //! What holds for every payload that a client sends: it is read as any reader of JSON would read it,
 //! or refused in a short sentence.
 
-use arbitrary::{Result, Unstructured};
-use serde::de::DeserializeOwned;
+use arbitrary::Unstructured;
 use serde_json::Value as Json;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
@@ -11,10 +10,10 @@ use socketioxide_parser_common::CommonParser;
 use visavis::domain::{
     Body, ClientId, Error, Message, MessageId, ReadMark, Timestamp, UserId, shows,
 };
-use visavis::realtime::payload::{
-    Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart, Payload, Sync,
-    malformed,
+use visavis::protocol::payload::{
+    Block, CountUpdated, HistoryScrolled, JoinChat, MessageSent, Object, PageStart,
 };
+use visavis::protocol::{AnyRequest, Reader, Request};
 
 /// The longest message that a server may be set to take, in characters.
 const BODY_CHARS_MAX: usize = 10_000;
@@ -23,57 +22,62 @@ const SENTENCE_BYTES_MAX: usize = 1000;
 /// What the longest message takes when every character is written as two `\uXXXX`.
 const ESCAPED_BYTES_MAX: usize = 120_000;
 
-/// Makes a payload of `bytes`, and reads it as each of the events.
+/// Makes a payload of `bytes`, and reads it as each of the requests.
 pub fn hold(bytes: &[u8]) {
     let text = match bytes.split_first() {
         Some((0..=63, text)) => String::from_utf8_lossy(text).into_owned(),
         _ => object(&mut Unstructured::new(bytes)).unwrap_or_else(|_| "{}".into()),
     };
     let Some(event) = Event::read(&text) else { return };
-    event.is_read::<JoinChat>(
-        |json| {
-            digits(json, "chat_partner_id")?;
-            optional(json, "at_most", |json| digits(json, "at_most"))
-        },
-        joined,
-    );
-    event.is_read::<Block>(
-        |json| {
-            digits(json, "chat_partner_id")?;
-            json.get("blocked")?.as_bool()
-        },
-        blocked,
-    );
-    event.is_read::<HistoryScrolled>(
-        |json| {
-            digits(json, "chat_partner_id")?;
+    for name in AnyRequest::NAMES {
+        let expected = event.json.is_object() && is_one(name, &event.json) == Some(true);
+        match AnyRequest::read(name, &event).unwrap() {
+            Ok(request) => {
+                assert!(expected, "this was taken for {name}: {}", event.json);
+                is_as_sent(&event.json, &request);
+            }
+            Err(complaint) => {
+                assert!(event.twice || !expected, "{complaint} for {name}: {}", event.json);
+            }
+        }
+    }
+}
+
+/// Whether `json`, an object, is a payload of the request with that name; `None` for no as well.
+fn is_one(name: &str, json: &Json) -> Option<bool> {
+    let is_optional = |name| optional(json, name, |json| digits(json, name));
+    match name {
+        "sync" => return Some(digits(json, "since_id")? >= 0),
+        _ => digits(json, "chat_partner_id")?,
+    };
+    match name {
+        "join_chat" => is_optional("at_most"),
+        "block" => json.get("blocked")?.as_bool().map(|_| true),
+        "message_history_is_scrolled_to_the_top" => {
             digits(json, "message_count")?;
-            optional(json, "before_id", |json| digits(json, "before_id"))
-        },
-        scrolled,
-    );
-    event.is_read::<MessageSent>(
-        |json| {
-            digits(json, "chat_partner_id")?;
+            is_optional("before_id")
+        }
+        "message_sent" => {
             json.get("message")?.as_str()?;
             optional(json, "client_id", |json| json.get("client_id")?.as_str().map(str::len))
-        },
-        sent,
-    );
-    event.is_read::<CountUpdated>(
-        |json| {
-            digits(json, "chat_partner_id")?;
+        }
+        "new_message_count_updated" => {
             json.get("new_message_count")?.as_i64()?;
-            optional(json, "last_read_id", |json| digits(json, "last_read_id"))
-        },
-        read,
-    );
-    event.is_read::<Sync>(
-        |json| Some(digits(json, "since_id")? >= 0),
-        |json, sync| {
-            assert_eq!(Some(sync.since().0), digits(json, "since_id"));
-        },
-    );
+            is_optional("last_read_id")
+        }
+        _ => panic!("say here what a payload of {name} is"),
+    }
+}
+
+fn is_as_sent(json: &Json, request: &AnyRequest) {
+    match request {
+        AnyRequest::JoinChat(join) => joined(json, join),
+        AnyRequest::HistoryScrolled(page) => scrolled(json, page),
+        AnyRequest::MessageSent(message) => sent(json, message),
+        AnyRequest::CountUpdated(updated) => read(json, updated),
+        AnyRequest::Block(block) => blocked(json, block),
+        AnyRequest::Sync(sync) => assert_eq!(Some(sync.since().0), digits(json, "since_id")),
+    }
 }
 
 fn joined(json: &Json, join: &JoinChat) {
@@ -181,25 +185,16 @@ impl Event {
         let twice = NAMES.iter().any(|name| payload.matches(&format!("\"{name}\"")).count() > 1);
         Some(Self { value, json, twice })
     }
+}
 
-    /// Reads it as `T`, which must be possible exactly where `is_one` says so.
-    fn is_read<T: Payload + DeserializeOwned>(
-        &self,
-        is_one: impl Fn(&Json) -> Option<bool>,
-        hold: impl Fn(&Json, &T),
-    ) {
+impl Reader for &Event {
+    type Error = String;
+
+    fn read<R: Request>(self) -> Result<R, String> {
+        is_short(&R::malformed());
         let mut value = self.value.clone();
-        let expected = self.json.is_object() && is_one(&self.json) == Some(true);
-        match CommonParser.decode_value::<Object<T>>(&mut value, true) {
-            Ok(Object(payload)) => {
-                assert!(expected, "this was taken: {}", self.json);
-                hold(&self.json, &payload);
-            }
-            Err(complaint) => {
-                assert!(self.twice || !expected, "{complaint}: {}", self.json);
-                is_short(&malformed::<T>());
-            }
-        }
+        let read = CommonParser.decode_value::<Object<R>>(&mut value, true);
+        read.map(|Object(payload)| payload).map_err(|complaint| complaint.to_string())
     }
 }
 
@@ -234,7 +229,7 @@ const NAMES: [&str; 11] = [
 ];
 
 /// An object with fields of the protocol, more of them right than wrong.
-fn object(input: &mut Unstructured<'_>) -> Result<String> {
+fn object(input: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     let mut fields = Vec::new();
     for name in NAMES {
         for _ in 0..*input.choose(&[0, 1, 1, 1, 1, 1, 1, 2])? {
@@ -244,7 +239,7 @@ fn object(input: &mut Unstructured<'_>) -> Result<String> {
     Ok(format!("{{{}}}", fields.join(",")))
 }
 
-fn value(input: &mut Unstructured<'_>, depth: u32) -> Result<String> {
+fn value(input: &mut Unstructured<'_>, depth: u32) -> arbitrary::Result<String> {
     Ok(match input.int_in_range(0..=11_u8)? {
         0..=2 => input.arbitrary::<u16>()?.to_string(),
         3 | 4 => format!("\"{}\"", input.arbitrary::<u16>()?),
@@ -279,7 +274,7 @@ const ODD: [&str; 16] = [
 ];
 
 /// A text that is short, or as long as the bounds that it is held to.
-fn text(input: &mut Unstructured<'_>) -> Result<String> {
+fn text(input: &mut Unstructured<'_>) -> arbitrary::Result<String> {
     let piece: String = input.arbitrary()?;
     let about = *input.choose(&[1, 1, 1, 300, 9_999, 10_000, 10_001])?;
     let times = if piece.is_empty() { 0 } else { about / piece.chars().count().min(about) };

@@ -1,25 +1,14 @@
-//! What clients send, and what they are sent: the shapes of the events.
+//! What clients send, and what they are sent: the shapes of the events in the table.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+#[cfg(test)]
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::domain::{Error, Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
-
-/// The payload of an event that clients send.
-pub trait Payload {
-    /// Completes the sentence "the payload must be …".
-    const EXPECTED: &'static str;
-}
-
-/// The refusal of a payload that cannot be read. It has no words of the parser, which quotes what the
-/// client has sent.
-#[must_use]
-pub fn malformed<T: Payload>() -> Error {
-    Error::Invalid(format!("malformed payload: it must be {}", T::EXPECTED))
-}
+use crate::domain::{Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
 
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
 pub struct Object<T>(pub T);
@@ -101,6 +90,20 @@ impl<'de> Deserialize<'de> for Digits {
     }
 }
 
+#[cfg(test)]
+impl JsonSchema for Digits {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Digits".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A whole number that is not negative, or its digits as text.",
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+$" }],
+        })
+    }
+}
+
 impl From<Digits> for UserId {
     fn from(Digits(id): Digits) -> Self {
         Self(id)
@@ -108,14 +111,11 @@ impl From<Digits> for UserId {
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct JoinChat {
     pub chat_partner_id: Digits,
     /// Ours: how many messages the answer may have, for a client on a slow link.
     at_most: Option<Digits>,
-}
-
-impl Payload for JoinChat {
-    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text)";
 }
 
 impl JoinChat {
@@ -134,15 +134,12 @@ pub enum PageStart {
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct HistoryScrolled {
     pub chat_partner_id: Digits,
     message_count: Digits,
     /// Ours: the oldest message that the client has, which stays right while messages arrive.
     before_id: Option<Digits>,
-}
-
-impl Payload for HistoryScrolled {
-    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), message_count and perhaps before_id (of the same kind)";
 }
 
 impl HistoryScrolled {
@@ -157,6 +154,7 @@ impl HistoryScrolled {
 }
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct MessageSent {
     pub chat_partner_id: Digits,
     pub message: String,
@@ -164,20 +162,13 @@ pub struct MessageSent {
     pub client_id: Option<String>,
 }
 
-impl Payload for MessageSent {
-    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), message (a text) and perhaps client_id (a text)";
-}
-
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct CountUpdated {
     pub chat_partner_id: Digits,
     new_message_count: i64,
     /// Ours: the newest message that was read, which is exact whatever arrives meanwhile.
     last_read_id: Option<Digits>,
-}
-
-impl Payload for CountUpdated {
-    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text), new_message_count (a whole number) and perhaps last_read_id";
 }
 
 impl CountUpdated {
@@ -192,30 +183,24 @@ impl CountUpdated {
 
 /// `block`, ours: to have nothing to do with somebody, or to take that back.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Block {
     pub chat_partner_id: Digits,
     pub blocked: bool,
 }
 
-impl Payload for Block {
-    const EXPECTED: &'static str = "an object with chat_partner_id (a whole number that is not negative, or its digits as text) and blocked (true or false)";
-}
-
 /// The acknowledgement of `block`: how it is now.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Blocked {
     pub blocked: bool,
 }
 
 /// `sync`, ours: what came after a message.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Sync {
     since_id: Digits,
-}
-
-impl Payload for Sync {
-    const EXPECTED: &'static str =
-        "an object with since_id (a whole number that is not negative, or its digits as text)";
 }
 
 impl Sync {
@@ -227,6 +212,7 @@ impl Sync {
 
 /// The acknowledgement of `sync`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Synced {
     /// Whose they are: a cookie may have become somebody else's while the client was away.
     pub user_id: UserId,
@@ -238,7 +224,9 @@ pub struct Synced {
     pub chats: Vec<SyncedChat>,
 }
 
+/// A chat as `sync` lists it: the partner, and how far the user has read.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct SyncedChat {
     #[serde(flatten)]
     pub partner: User,
@@ -248,14 +236,26 @@ pub struct SyncedChat {
 
 /// The acknowledgement of `message_sent`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Sent<'a> {
     pub timestamp: &'a Timestamp,
     pub id: MessageId,
     pub duplicate: bool,
 }
 
+/// The acknowledgement of `join_chat`: the newest messages, newest first, how many are new, and for
+/// protocol 2 what else our page needs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(untagged)]
+pub enum JoinAnswer<'a> {
+    Flask(&'a [Message], i64),
+    Ours(&'a [Message], i64, Joined),
+}
+
 /// The third argument of `join_chat`'s acknowledgement.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Joined {
     pub last_read_id: MessageId,
     /// Whoever joins has blocked the partner.
@@ -264,6 +264,7 @@ pub struct Joined {
 
 /// `new_user_sent_message`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct NewUser<'a> {
     pub username: &'a str,
     pub id: UserId,
@@ -273,6 +274,7 @@ pub struct NewUser<'a> {
 
 /// `message_received_from_current_chat`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct FromCurrentChat<'a> {
     pub message: &'a str,
     pub timestamp: &'a Timestamp,
@@ -282,6 +284,7 @@ pub struct FromCurrentChat<'a> {
 
 /// `message_received_from_another_chat`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct FromAnotherChat {
     #[serde(rename = "chatPartnerId")]
     pub chat_partner_id: UserId,
@@ -291,6 +294,7 @@ pub struct FromAnotherChat {
 
 /// `message_sent_elsewhere`: to the other sockets of the sender.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct SentElsewhere<'a> {
     pub chat_partner_id: UserId,
     pub id: MessageId,
@@ -300,6 +304,7 @@ pub struct SentElsewhere<'a> {
 
 /// `new_message_count_changed`: to the other sockets of the reader.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct CountChanged {
     pub chat_partner_id: UserId,
     pub new_message_count: i64,
@@ -308,9 +313,50 @@ pub struct CountChanged {
 
 /// `block_changed`: to the other sockets of whoever blocks.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct BlockChanged {
     pub chat_partner_id: UserId,
     pub blocked: bool,
+}
+
+/// `chat_opened`: the partner.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(transparent)]
+pub struct ChatOpened<'a>(pub &'a User);
+
+/// Why an event was refused: the first argument of its acknowledgement. Always an object: the original
+/// script asks for `"failure" in ack`, which throws on anything else.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[expect(clippy::struct_field_names, reason = "the keys of the protocol")]
+pub struct Failure {
+    /// A sentence for the user.
+    pub failure: String,
+    pub code: FailureCode,
+    /// With `too_often`: in how many seconds to send the same event again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The payload is wrong (a blank text, more than 10 000 characters or what `--max-message-chars` says,
+    /// no UUID): again would be the same.
+    Invalid,
+    /// There is no such chat.
+    NotFound,
+    /// One of the two has blocked the other; the sentence tells the one who has.
+    Forbidden,
+    /// Nobody is logged in.
+    Unauthenticated,
+    /// More than the operator allows (every event has a limit), or 1024 writes of the user wait: nothing was
+    /// kept; `retry_after` says in how many seconds to send it again.
+    TooOften,
+    /// The server could not do it: nothing was kept, ask again in a while.
+    Unavailable,
 }
 
 #[cfg(test)]
