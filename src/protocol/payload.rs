@@ -329,7 +329,6 @@ pub struct ChatOpened<'a>(pub &'a User);
 /// script asks for `"failure" in ack`, which throws on anything else.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-#[expect(clippy::struct_field_names, reason = "the keys of the protocol")]
 pub struct Failure {
     /// A sentence for the user.
     pub failure: String,

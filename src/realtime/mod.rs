@@ -269,8 +269,8 @@ fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, ack: 
         AnyRequest::HistoryScrolled(scrolled) => {
             chats::history_scrolled(realtime, seat, scrolled, Ack::new(ack));
         }
-        AnyRequest::MessageSent(sent) => {
-            messages::message_sent(realtime, seat, sent, Ack::new(ack));
+        AnyRequest::MessageSent(message) => {
+            messages::message_sent(realtime, seat, message, Ack::new(ack));
         }
         AnyRequest::CountUpdated(updated) => {
             chats::count_updated(realtime, seat, updated, Ack::new(ack));

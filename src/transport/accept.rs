@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tower::Layer;
 
 use super::connections::{Connections, Held, Refused};
+use super::linger::Linger;
 use super::meter::{Half, Written};
 
 /// How long a client may take to send the head of a request.
@@ -51,7 +52,8 @@ pub async fn serve(
                     let written = Written::default();
                     match open.take(peer.ip(), &written) {
                         Ok(held) => {
-                            let stream = Metered { stream, written, _held: held };
+                            let linger = Linger::default();
+                            let stream = Metered { stream, written, linger, _held: held };
                             answer(stream, peer, &router, connections.clone());
                         }
                         // Refused at once, without a task or an answer: a connection that waits would
@@ -120,6 +122,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 struct Metered {
     stream: TcpStream,
     written: Written,
+    linger: Linger,
     _held: Held,
 }
 
@@ -201,7 +204,8 @@ impl AsyncWrite for Metered {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let metered = self.get_mut();
+        metered.linger.poll(&mut metered.stream, context)
     }
 }

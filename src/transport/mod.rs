@@ -3,6 +3,7 @@
 //! | file | responsibility |
 //! | --- | --- |
 //! | `accept` | accepts connections, cuts stalled ones, ends gracefully |
+//! | `linger` | ends a connection so that what was sent last arrives |
 //! | `connections` | bounds the open connections, of each address and together |
 //! | `endpoint` | answers every request under `/socket.io/` after its checks |
 //! | `handshake` | admits a new socket and reduces its request to what the layer needs |
@@ -26,6 +27,7 @@ mod endpoint;
 mod frames;
 mod handshake;
 mod inspected;
+mod linger;
 mod meter;
 pub mod open_files;
 mod packets;

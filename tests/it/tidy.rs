@@ -62,6 +62,22 @@ fn only_the_realtime_side_and_the_frame_know_socketioxide() {
 }
 
 #[test]
+fn the_protocol_knows_only_what_things_are() {
+    let words = ["crate::"];
+    let known = ["crate::domain", "crate::config", "crate::protocol"];
+    let others = fs::read_dir("src").unwrap().map(|entry| entry.unwrap().path());
+    let others: Vec<String> = others
+        .map(|path| path.display().to_string())
+        .filter(|path| path != "src/protocol")
+        .collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let found = strangers(&words, &others);
+    let found: Vec<&String> =
+        found.iter().filter(|line| known.iter().all(|path| !line.contains(path))).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
 fn only_the_program_names_a_concrete_store() {
     assert_eq!(
         strangers(
@@ -136,6 +152,7 @@ fn packages_of_npm_are_pinned_and_run_nothing_when_they_are_installed() {
         serde_json::from_str(&fs::read_to_string("package-lock.json").unwrap()).unwrap();
     for (path, locked) in lock["packages"].as_object().unwrap() {
         assert!(path.is_empty() || locked["integrity"].is_string(), "{path} has no checksum");
+        // package.json overrides what does so and is loaded by nobody.
         assert_ne!(locked["hasInstallScript"], true, "{path} would run a script");
     }
 }

@@ -194,6 +194,30 @@ test("a refused form is the last of its connection", { timeout: 30_000 }, async 
   }
 });
 
+test("the refusal of a form arrives although its body comes later", { timeout: 30_000 }, async () => {
+  const strict = await startServer({ args: ["--limit-pages", "1/h"] });
+  try {
+    await logsInOnce(strict.url);
+    const socket = connect({ host: "127.0.0.1", port: Number(new URL(strict.url).port) });
+    await once(socket, "connect");
+    socket.pause();
+    const type = "application/x-www-form-urlencoded";
+    socket.write(`POST /login HTTP/1.1\r\nHost: ${new URL(strict.url).host}\r\nContent-Type: ${type}\r\nContent-Length: 20\r\n\r\n`);
+    // The refusal is on its way, and what follows finds nobody who waits for it.
+    for (const part of ["username=a", "&password="]) {
+      await pause(200);
+      socket.write(part);
+    }
+    await pause(200);
+    socket.resume();
+    const chunks = [];
+    for await (const chunk of socket) chunks.push(chunk);
+    assert.match(Buffer.concat(chunks).toString(), /^HTTP\/1\.1 429 /);
+  } finally {
+    await strict.remove();
+  }
+});
+
 test("forms whose bodies come slowly do not keep those of the same address waiting", { timeout: 60_000 }, async () => {
   const slow = await Promise.all(
     Array.from({ length: 40 }, async () => {
