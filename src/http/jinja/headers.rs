@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::multi_dict::tuples;
 use super::pay;
-use super::python::{converted, given};
+use super::python::{get, get_list, given};
 use crate::http::cookies::Hidden;
 
 #[derive(Debug, Default)]
@@ -80,24 +80,9 @@ impl Object for Headers {
             pay(state, self.bytes)?;
         }
         Ok(match method {
-            "get" => {
-                let [name, default, kind] = given(args, ["key", "default", "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                match self.get_value(&name) {
-                    Some(value) => converted(state, value, kind.as_ref())?,
-                    None => default.unwrap_or(Value::from(())),
-                }
-            }
-            "getlist" | "get_all" => {
-                let [name, kind] =
-                    given(args, [if method == "getlist" { "key" } else { "name" }, "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                let value = self.get_value(&name);
-                value
-                    .into_iter()
-                    .map(|value| converted(state, value, kind.as_ref()))
-                    .collect::<Result<Value, Error>>()?
-            }
+            "get" => get(state, args, |name| self.get_value(name))?,
+            "getlist" => get_list(state, args, "key", |name| self.get_value(name))?,
+            "get_all" => get_list(state, args, "name", |name| self.get_value(name))?,
             "items" | "to_wsgi_list" => {
                 let [_] = given(args, ["lower"])?;
                 tuples(self.pairs())
