@@ -12,10 +12,10 @@ use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{ChatStore, MessageStore, NewMessage, Store, StoreError, UserStore};
 
+use super::support::program::{PROGRAM, names};
 use super::support::site::Site;
 use super::support::{NOW, extent};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
 const ME: UserId = UserId(1);
 
 /// A store of one user, who writes to themselves, and its folder.
@@ -31,14 +31,6 @@ async fn write(store: &dyn Store, text: &str) -> Result<(), StoreError> {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
     let note = NewMessage { sender: ME, receiver: ME, body, at: NOW.into(), client_id: None };
     store.add_message(note).await.map(|added| assert!(added.is_ok()))
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 /// The messages in a file, opened without a log beside it.
