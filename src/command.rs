@@ -30,7 +30,8 @@ pub enum Command {
     /// Copy the database (--database) into a new file; a server may be running on it
     ///
     /// The copy is of one moment, complete and checked before it has its name. To restore it, stop
-    /// the server, remove the database's -wal and -shm files, and put the copy in its place.
+    /// the server, remove the database with its -wal and -shm files, and put the copy in its place.
+    /// Do not copy over the old file: a server that is still running would write into it.
     Backup {
         /// The file to write; it must not exist yet
         file: PathBuf,

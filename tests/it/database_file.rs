@@ -12,7 +12,7 @@ use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{ChatStore, MessageStore, NewMessage, Store, StoreError, UserStore};
 
-use super::support::program::{PROGRAM, names};
+use super::support::program::{PROGRAM, names, run};
 use super::support::site::Site;
 use super::support::{NOW, extent};
 
@@ -154,6 +154,26 @@ async fn a_backup_put_in_the_place_of_the_database_is_what_the_next_start_opens(
     let verdict: String =
         connection.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
+}
+
+/// The running program must not write into the copy, whether or not it was stopped first.
+#[tokio::test]
+async fn a_backup_that_is_restored_as_the_readme_says_stays_what_it_is_beside_a_running_store() {
+    let (store, dir) = store().await;
+    write(&*store, "before").await.unwrap();
+    assert_eq!(run(dir.path(), &["backup", "chat-backup.db"]).0, Some(0));
+    for number in 0..1000 {
+        write(&*store, &number.to_string()).await.unwrap();
+    }
+    let readme = fs::read_to_string("README.md").unwrap();
+    let command = readme.lines().find(|line| line.contains("# restores it")).unwrap();
+    let mut shell = Command::new("sh");
+    assert!(shell.current_dir(dir.path()).args(["-c", command]).status().unwrap().success());
+    assert!(matches!(write(&*store, "lost").await, Err(StoreError::OutOfService)));
+    store.close();
+    let [restored, backup] = ["messenger.db", "chat-backup.db"].map(|name| dir.path().join(name));
+    assert!(fs::read(&restored).unwrap() == fs::read(backup).unwrap(), "it was written into");
+    assert_eq!(messages_in(&restored), 1);
 }
 
 /// A database whose pages after the first few are garbage.
