@@ -134,6 +134,43 @@ fn the_help_of_a_subcommand_shows_the_flags_that_it_heeds() {
 }
 
 #[test]
+fn the_help_of_a_subcommand_says_what_becomes_of_a_database_that_is_missing() {
+    for (arguments, words) in [
+        (&["check"][..], "made when it is missing"),
+        (&["user", "add"], "made only with --create"),
+        (&["invite"], "made only with --create"),
+        (&["import"], "must not exist yet"),
+        (&["user"], "must exist"),
+        (&["user", "list"], "must exist"),
+        (&["user", "disable"], "must exist"),
+        (&["user", "reset-password"], "must exist"),
+        (&["export"], "must exist"),
+        (&["backup"], "must exist"),
+    ] {
+        let (_, help) = printed(&[arguments, &["--help"]].concat());
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, of_database) = help.split_once("--database <FILE> ").unwrap();
+        let (of_database, _) = of_database.split_once(" [env").unwrap();
+        assert!(of_database.contains(words), "{arguments:?}: {of_database}");
+    }
+}
+
+#[test]
+fn every_argument_of_every_subcommand_has_a_help() {
+    fn without_help(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|argument| argument.get_help().is_none()) {
+            found.push(format!("{path} {}", argument.get_id()));
+        }
+        for subcommand in command.get_subcommands() {
+            without_help(subcommand, &format!("{path} {}", subcommand.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    without_help(&Config::command(), "visavis", &mut found);
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
 fn a_group_without_a_command_shows_its_commands_only() {
     let (code, help) = printed(&["user"]);
     assert_eq!(code, Some(2));
