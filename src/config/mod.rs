@@ -180,7 +180,7 @@ pub struct Config {
           value_parser = Trimmed(within(10_000_000..=1_000_000_000_000, 256_000_000)))]
     pub max_queued_bytes: usize,
 
-    /// How many characters a message may have
+    /// How many characters a message may have, at most 10000
     #[arg(long, global = true, env = "VISAVIS_MAX_MESSAGE_CHARS", default_value_t = MESSAGE_CHARS_MAX, value_name = "NUMBER",
           value_parser = Trimmed(within(1..=MESSAGE_CHARS_MAX, 2000)))]
     pub max_message_chars: usize,
