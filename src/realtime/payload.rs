@@ -258,7 +258,7 @@ pub struct Sent<'a> {
 #[derive(Debug, Serialize)]
 pub struct Joined {
     pub last_read_id: MessageId,
-    /// Whoever joins has blocked the partner.
+    /// The user who joins has blocked the partner.
     pub blocked: bool,
 }
 

@@ -1,4 +1,4 @@
-// Who asks and does not read takes a bounded amount of memory, and nobody else notices.
+// A peer that asks and does not read takes a bounded amount of memory, and nobody else notices.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
