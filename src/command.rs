@@ -30,7 +30,8 @@ pub enum Command {
     /// Copy the database (--database) into a new file; a server may be running on it
     ///
     /// The copy is of one moment, complete and checked before it has its name. To restore it, stop
-    /// the server, remove the database's -wal and -shm files, and put the copy in its place.
+    /// the server, remove the database with its -wal and -shm files, and put the copy in its place.
+    /// Do not copy over the old file: a server that is still running would write into it.
     Backup {
         /// The file to write; it must not exist yet
         file: PathBuf,
@@ -77,22 +78,35 @@ pub enum UserCommand {
     List,
     /// Add a person, and print a link with which they set their password, once, within 4 hours
     Add {
+        /// The new person's name
         name: String,
         /// Make the database if there is none
         #[arg(long)]
         create: bool,
     },
     /// Shut a person out: sessions and sockets end, and no login succeeds
-    Disable { name: String },
+    Disable {
+        /// The person's name
+        name: String,
+    },
     /// Let a person in again who was shut out, with the password they had
-    Enable { name: String },
+    Enable {
+        /// The person's name
+        name: String,
+    },
     /// Print a link with which a person sets a new password, once, within 4 hours
     ///
     /// Until it is used everything stays as it is; then every session of theirs ends. A new link
     /// replaces the one before.
-    ResetPassword { name: String },
+    ResetPassword {
+        /// The person's name
+        name: String,
+    },
     /// End every session of a person, and its sockets
-    SignOut { name: String },
+    SignOut {
+        /// The person's name
+        name: String,
+    },
 }
 
 #[cfg(test)]

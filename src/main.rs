@@ -213,7 +213,7 @@ fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
         )
     })?;
     let lines = fmt::layer()
-        // Whoever read the log may have gone away; that must not end the chat.
+        // The reader of the log may have gone away; that must not end the chat.
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());

@@ -46,7 +46,7 @@ struct Sent {
     chat_partner_id: String,
 }
 
-/// Who a cookie names.
+/// The user whom a cookie names.
 #[derive(Clone, Copy)]
 struct Visitor(i64);
 

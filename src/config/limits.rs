@@ -196,7 +196,7 @@ pub const LIMITS: [Limit; LIMITS_COUNT] = [
         counted_by: CountedBy::Socket,
         default: per_minute(6000),
         noun: "packets",
-        help: "Packets of one socket; over this and the next limit the socket is closed",
+        help: "Packets of one socket; over this or the next limit the socket is closed",
     },
     Limit {
         action: LimitedAction::SendByte,
@@ -205,7 +205,7 @@ pub const LIMITS: [Limit; LIMITS_COUNT] = [
         counted_by: CountedBy::Socket,
         default: per_minute(12_000_000),
         noun: "bytes",
-        help: "Bytes that one socket sends",
+        help: "Bytes that one socket sends; one packet of --max-packet-bytes is always possible",
     },
 ];
 

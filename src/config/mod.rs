@@ -88,7 +88,7 @@ pub struct Config {
           value_parser = Trimmed(PathBufValueParser::new()))]
     pub static_files: Option<PathBuf>,
 
-    /// Read the templates again for each page, for whoever is writing them
+    /// Read the templates again for each page, while they are being written
     #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(BoolishValueParser::new()))]
     pub reload_templates: bool,
 
@@ -104,7 +104,8 @@ pub struct Config {
     )]
     pub content_security_policy: ContentPolicy,
 
-    /// How many connections are served at once; more are refused. Each takes a file handle
+    /// How many connections are served at once, each with a file handle; one more takes the place of one
+    /// that has sent nothing, or is refused
     #[arg(
         long,
         global = true,
@@ -115,7 +116,7 @@ pub struct Config {
     )]
     pub max_connections: usize,
 
-    /// Who may register; who has an account goes on as before
+    /// Who may register; accounts that exist go on as before
     #[arg(
         long,
         global = true,
@@ -126,14 +127,15 @@ pub struct Config {
     )]
     pub registration: Registration,
 
-    /// A proxy that stands before this program, an address or a network as in 10.0.0.0/8; of it,
-    /// X-Forwarded-For or Forwarded is believed. Several are separated by commas
+    /// The address of a proxy whose X-Forwarded-For or Forwarded is trusted, or its network, as in
+    /// 10.0.0.0/8; several are separated by commas
     #[arg(long, global = true, env = "VISAVIS_TRUSTED_PROXY", value_name = "ADDRESS",
           value_delimiter = ',', value_parser = Trimmed(parse_network))]
     pub trusted_proxy: Vec<IpNet>,
 
-    /// Whether the limits on how often something is done and on sockets, which follow, hold; over one,
-    /// nothing is done, and it is said when to come back. Off, the sizes at the end hold all the same
+    /// Whether the limits that follow hold, on rates and on the sockets and connections of a person or an
+    /// address: over one, a request is refused with the time to wait. From --max-body-bytes on they hold in
+    /// any case
     #[arg(
         long,
         global = true,
@@ -152,7 +154,7 @@ pub struct Config {
           value_parser = Trimmed(within(1..=1_000_000, 64)))]
     pub max_sockets_per_user: usize,
 
-    /// How many sockets one address may have at a time, logged in or not
+    /// How many sockets one address may have at a time, logged in or not; each counts for 10 s at least
     #[arg(long, global = true, env = "VISAVIS_MAX_SOCKETS_PER_ADDRESS", default_value_t = 1024, value_name = "NUMBER",
           value_parser = Trimmed(within(1..=1_000_000, 1024)))]
     pub max_sockets_per_address: usize,
@@ -167,18 +169,18 @@ pub struct Config {
           value_parser = Trimmed(within(1000..=1_000_000_000, 65_536)))]
     pub max_body_bytes: usize,
 
-    /// How many bytes a packet of a socket may have; at the least what the longest message may take
+    /// How many bytes a packet of a socket may have; at least 121000, so that every message fits
     #[arg(long, global = true, env = "VISAVIS_MAX_PACKET_BYTES", default_value_t = 1_000_000, value_name = "BYTES",
           value_parser = Trimmed(within(PACKET_BYTES_MIN..=1_000_000_000, 1_000_000)))]
     pub max_packet_bytes: usize,
 
-    /// How many bytes may wait for sockets that do not read, all together; over it the socket for which
-    /// most is waiting is cut
+    /// How many bytes may wait for all sockets together, because their peers do not read; over it, the
+    /// sockets with most of them are cut. One socket may have 6 MB, and one person 24 MB, in any case
     #[arg(long, global = true, env = "VISAVIS_MAX_QUEUED_BYTES", default_value_t = 256_000_000, value_name = "BYTES",
           value_parser = Trimmed(within(10_000_000..=1_000_000_000_000, 256_000_000)))]
     pub max_queued_bytes: usize,
 
-    /// How many characters a message may have
+    /// How many characters a message may have, at most 10000
     #[arg(long, global = true, env = "VISAVIS_MAX_MESSAGE_CHARS", default_value_t = MESSAGE_CHARS_MAX, value_name = "NUMBER",
           value_parser = Trimmed(within(1..=MESSAGE_CHARS_MAX, 2000)))]
     pub max_message_chars: usize,
@@ -188,13 +190,14 @@ pub struct Config {
           value_parser = Trimmed(within(1..=100, 32)))]
     pub max_json_depth: usize,
 
-    /// The cost of a password hash; each step doubles the time that a guess takes
+    /// The cost of new password hashes: each step doubles the time of a login, and of a guess. A hash of a
+    /// lower cost is replaced at its owner's next login
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-15",
           value_parser = Trimmed(clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX))))]
     pub bcrypt_cost: u32,
 
     /// What to log: error, warn, info, debug or trace, or filters such as visavis::http=debug, which
-    /// are added to info
+    /// are added to info. How many lines peers cause is limited up to info only
     #[arg(long, global = true, env = "VISAVIS_LOG", default_value = "info", value_name = "LEVEL", value_parser = Trimmed(parse_log))]
     pub log: String,
 

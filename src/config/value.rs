@@ -25,7 +25,7 @@ pub enum LogFormat {
 pub enum Registration {
     /// Anybody
     Open,
-    /// Who has a link of `visavis invite`
+    /// People with a link of `visavis invite`
     Invite,
     /// Nobody
     Closed,

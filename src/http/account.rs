@@ -80,7 +80,7 @@ pub async fn change_password(
     let Some(current) = auth.session.id().map(session::key) else {
         return Ok(redirect("/login"));
     };
-    // Whoever sits at somebody else's screen guesses no faster here than at the login.
+    // Somebody at another's screen guesses no faster here than at the login.
     let limits = &site.services.limits;
     let name = TypedName::new(&user.username);
     tokio::time::sleep(limits.slowed(name.folded(), address)).await;

@@ -73,7 +73,7 @@ pub async fn register(
     Ok(redirect("/"))
 }
 
-/// Whoever may not register learns nothing else, not even whether a name is taken.
+/// A person who may not register learns nothing else, not even whether a name is taken.
 async fn may_register(site: &Site, invite: &str) -> Result<(), Refusal> {
     match site.registration {
         config::Registration::Open => Ok(()),

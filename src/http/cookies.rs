@@ -1,11 +1,14 @@
-//! The session's cookie: its name, and how it is found among what a browser sends. Cookies know no
-//! ports, so other programs on the same host send theirs as well, in any bytes.
+//! The session's cookie: its name, how it is found among what a browser sends, and how it is hidden from
+//! templates. Cookies know no ports, so other programs on the same host send theirs as well, in any bytes.
+
+use std::collections::HashSet;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_login::tower_sessions::session::Id;
+use percent_encoding::percent_decode;
 
 use super::Site;
 use super::session::key;
@@ -17,6 +20,8 @@ use crate::service::Accounts;
 const EARLIER_NAME: &[u8] = b"visavis_session";
 /// How many cookies of our names are looked at.
 const CANDIDATES_MAX: usize = 8;
+/// How long the id of a session is in its cookie, in bytes.
+const ID_BYTES: usize = 22;
 
 /// A session that a browser names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +58,7 @@ impl SessionCookie {
         let mut named: Vec<Named> = Vec::new();
         let pairs = || {
             let cookies = headers.get_all(header::COOKIE).iter();
-            cookies.flat_map(|cookies| cookies.as_bytes().split(|byte| *byte == b';'))
+            cookies.flat_map(|cookies| self::pairs(cookies.as_bytes()))
         };
         for (name, by_earlier_name) in [(self.name.as_bytes(), false), (EARLIER_NAME, true)] {
             let ids = pairs().filter_map(|pair| value_of(pair, name)).filter_map(id);
@@ -91,20 +96,77 @@ impl SessionCookie {
     }
 }
 
-/// The `Cookie` header without the cookies that carry a session, this server's (called `own`) or that
-/// of another instance on the same host. They are split as [`SessionCookie`] splits them, so that
-/// nothing is left that could be found there.
-pub fn without_sessions(headers: &HeaderMap, own: &str) -> Option<Vec<u8>> {
-    let cookies: Vec<&[u8]> =
-        headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    let cookies = cookies.join(&b"; "[..]);
-    let carries_session = |pair: &&[u8]| {
-        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-        name == own.as_bytes() || name.starts_with(EARLIER_NAME)
-    };
-    let pairs = cookies.split(|byte| *byte == b';').filter(|pair| !carries_session(pair));
-    let left = pairs.collect::<Vec<_>>().join(&b';').trim_ascii().to_vec();
-    (!left.is_empty()).then_some(left)
+/// Hides what carries a session from templates: this server's cookie, and those of other instances on the
+/// same host.
+///
+/// It hides more than [`SessionCookie`] finds. A proxy or a browser may spell a cookie so that no session
+/// is found, and the token in it is valid all the same.
+pub struct Hidden<'a> {
+    /// The name of this server's cookie.
+    own: &'a str,
+    /// The ids in the cookies that are hidden. They are hidden in every other header as well.
+    ids: HashSet<Vec<u8>>,
+}
+
+impl<'a> Hidden<'a> {
+    pub fn new(headers: &HeaderMap, own: &'a str) -> Self {
+        let with_cookies = headers.iter().filter(|(name, _)| has_cookies(name));
+        let pairs = with_cookies.flat_map(|(_, value)| pairs(value.as_bytes()));
+        let ids = pairs.filter(|pair| names_session(pair, own)).flat_map(ids).collect();
+        Self { own, ids }
+    }
+
+    /// The value of a header without what is hidden; `None` where nothing is left.
+    pub fn without(&self, name: &HeaderName, value: &[u8]) -> Option<Vec<u8>> {
+        if !has_cookies(name) {
+            return (!self.has_id(value)).then(|| value.to_vec());
+        }
+        let left = pairs(value).filter(|pair| !names_session(pair, self.own) && !self.has_id(pair));
+        let left = left.collect::<Vec<_>>().join(&b';').trim_ascii().to_vec();
+        (!left.is_empty()).then_some(left)
+    }
+
+    fn has_id(&self, value: &[u8]) -> bool {
+        !self.ids.is_empty() && value.windows(ID_BYTES).any(|part| self.ids.contains(part))
+    }
+}
+
+/// Whether a header has cookies: `Cookie`, or a proxy's copy of it, as in `X-Original-Cookie`.
+fn has_cookies(name: &HeaderName) -> bool {
+    name.as_str().contains("cookie")
+}
+
+/// The cookies of a header, each a name and a value.
+fn pairs(cookies: &[u8]) -> impl Iterator<Item = &[u8]> {
+    cookies.split(|byte| *byte == b';')
+}
+
+/// Whether the name of a session's cookie stands alone in `pair` or before any of its equals signs. Its
+/// case, percent encoding, and what is around it (quotation marks, blanks, a comma and another cookie) do
+/// not matter.
+fn names_session(pair: &[u8], own: &str) -> bool {
+    let pair: Vec<u8> = percent_decode(pair).collect();
+    let mut parts: Vec<&[u8]> = pair.split(|byte| *byte == b'=').collect();
+    if parts.len() > 1 {
+        parts.pop();
+    }
+    parts.into_iter().filter_map(|part| words(part).last()).any(|name| {
+        let mut starts = name.windows(EARLIER_NAME.len());
+        name.eq_ignore_ascii_case(own.as_bytes())
+            || starts.any(|start| start.eq_ignore_ascii_case(EARLIER_NAME))
+    })
+}
+
+/// Everything in `pair` that could be the id of a session.
+fn ids(pair: &[u8]) -> Vec<Vec<u8>> {
+    let pair: Vec<u8> = percent_decode(pair).collect();
+    words(&pair).filter(|word| id(word).is_some()).map(<[u8]>::to_vec).collect()
+}
+
+/// What stands together in the characters of names and ids.
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = text.split(|byte| !(byte.is_ascii_alphanumeric() || b"-_".contains(byte)));
+    words.filter(|word| !word.is_empty())
 }
 
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {

@@ -65,7 +65,7 @@ impl AuthUser for Member {
     }
 }
 
-/// Who belongs to a name and a password, or to an id.
+/// Finds the member of a name and a password, or of an id.
 #[derive(Debug, Clone)]
 pub struct Backend {
     accounts: Accounts,

@@ -33,7 +33,7 @@ impl From<&User> for Visitor {
     }
 }
 
-/// Who asked for a page, and how: what every template sees.
+/// The visitor and the request of a page: what every template sees.
 #[derive(Debug, Clone)]
 pub struct Visit {
     visitor: Visitor,

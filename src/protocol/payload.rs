@@ -258,7 +258,7 @@ pub enum JoinAnswer<'a> {
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Joined {
     pub last_read_id: MessageId,
-    /// Whoever joins has blocked the partner.
+    /// The user who joins has blocked the partner.
     pub blocked: bool,
 }
 

@@ -146,7 +146,7 @@ impl Seat {
             if written != seen {
                 (seen, moved) = (written, tick);
             } else if tick - moved > STALLED {
-                // Who reads nothing would have been cut off by now: there is nothing to read.
+                // A peer that reads nothing would have been cut off by now: there is nothing to read.
                 tracing::warn!(user.id = %self.user.id, socket.id = %self.socket.id, "a socket is owed what was never sent");
                 return self.backlog.forgive();
             }

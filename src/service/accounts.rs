@@ -90,7 +90,7 @@ impl Accounts {
             return Err(Error::Invalid("must provide password".into()));
         }
         let account = self.store.account_named(&typed.username).await?;
-        // Whoever is shut out has no password that fits, and learns it no sooner than others.
+        // A user who is disabled has no password that fits, and learns it no sooner than others.
         let hash = account.as_ref().filter(|account| !account.disabled);
         let hash = hash.map(|account| account.hash.clone());
         let passwords = self.passwords.asked_from(typed.from);

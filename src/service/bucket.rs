@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Rate;
 
-/// Who has been quiet is forgotten when so many are known, or twice as many as the last time left.
+/// Keys that have been quiet are forgotten when so many are known, or twice as many as the last time left.
 const SWEPT_FROM: usize = 10_000;
 
 /// A bucket for each key, which holds `count` and is full again after `per`.

@@ -209,7 +209,7 @@ fn digest(username: &str) -> [u8; 32] {
     Sha256::digest(username.to_lowercase()).into()
 }
 
-/// Whoever has one address of IPv6 has 2^64 of them.
+/// A client that has one address of IPv6 has 2^64 of them.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),

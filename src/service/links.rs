@@ -48,7 +48,7 @@ pub(super) fn key(secret: &str) -> LinkKey {
 }
 
 impl Accounts {
-    /// Who may set a password with that link, which this does not use.
+    /// The user who may set a password with that link, which this does not use.
     ///
     /// # Errors
     /// `NotFound` when it is good for nothing any more, or never was.

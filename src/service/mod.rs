@@ -5,6 +5,7 @@ mod accounts;
 mod blocks;
 mod bucket;
 mod chats;
+mod hash_schemes;
 mod limits;
 mod links;
 mod live;

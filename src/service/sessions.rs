@@ -17,7 +17,7 @@ const SHOWN_MAX: u32 = 100;
 /// What the session layer keeps of a session.
 pub struct SessionContent {
     pub key: SessionKey,
-    /// Who is logged in with it, if anybody.
+    /// The user who is logged in with it, if any.
     pub user: Option<UserId>,
     /// What the session layer wants back.
     pub data: String,
@@ -37,7 +37,7 @@ pub struct SessionOfMine {
 }
 
 impl Accounts {
-    /// Who is logged in with that session at this moment.
+    /// The user who is logged in with that session at this moment.
     pub async fn session_user(&self, key: SessionKey) -> Result<Option<User>, Error> {
         Ok(self.store.session_user(key, self.clock.now()).await?)
     }

@@ -12,7 +12,7 @@ pub trait LinkStore: Send + Sync {
     /// Keeps a link with which somebody may register.
     fn add_invite(&self, key: LinkKey, expires_at: OffsetDateTime) -> Reply<()>;
 
-    /// Who may set a password with that link; `None` when it has been used or replaced, has expired
+    /// The user who may set a password with that link; `None` when it has been used or replaced, has expired
     /// by `now`, or its user is disabled.
     fn reset_user(&self, key: LinkKey, now: OffsetDateTime) -> Reply<Option<User>>;
 

@@ -9,7 +9,7 @@ use crate::domain::{SessionKey, User, UserId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSession {
     pub key: SessionKey,
-    /// Who is logged in with it, if anybody.
+    /// The user who is logged in with it, if any.
     pub user: Option<UserId>,
     /// What the session layer wants back, as JSON; the store does not look into it.
     pub data: String,
@@ -32,7 +32,7 @@ pub trait SessionStore: Send + Sync {
     /// The session of that key, unless it has expired by `now`.
     fn session(&self, key: SessionKey, now: OffsetDateTime) -> Reply<Option<StoredSession>>;
 
-    /// Who is logged in with that session, unless it has expired by `now` or the user is disabled.
+    /// The user who is logged in with that session, unless it has expired by `now` or the user is disabled.
     fn session_user(&self, key: SessionKey, now: OffsetDateTime) -> Reply<Option<User>>;
 
     /// Notes that a session is used `now` and puts its end off; nothing happens when there is no

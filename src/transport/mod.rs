@@ -11,6 +11,7 @@
 //! | `contexts` | finds it by the id that later requests carry |
 //! | `web_socket` | turns a connection into a WebSocket |
 //! | `upgrade` | keeps an upgrade away from the layer until it is certain |
+//! | `probe` | reads and answers what a WebSocket that takes the place of polling begins with |
 //! | `inspected`, `frames`, `packets` | take apart what a socket sends, before the layer parses it |
 //! | `conduct`, `allowance` | judge it: what no client sends, and rates |
 //! | `meter` | counts the bytes written to a socket |
@@ -31,6 +32,7 @@ mod linger;
 mod meter;
 pub mod open_files;
 mod packets;
+mod probe;
 mod socket_context;
 mod upgrade;
 mod web_socket;

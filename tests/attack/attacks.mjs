@@ -1,5 +1,7 @@
 // The table of attacks: what one peer sends, as fast as it can. Nothing here waits for an answer.
 
+import { frame } from "../support/frames.mjs";
+
 /**
  * What an attacker knows of the server and of itself.
  * @typedef {object} Attacker
@@ -29,19 +31,6 @@ const READ = "new_message_count_updated";
 const HISTORY = "message_history_is_scrolled_to_the_top";
 /** How many packets or requests one turn holds: enough for a full segment. */
 const BATCH = 200;
-
-/** A masked frame of a client. @param {number} opcode @param {string | Buffer} content */
-export function frame(opcode, content, isLast = true) {
-  const bytes = Buffer.from(content);
-  const length =
-    bytes.length < 126
-      ? Buffer.from([0x80 | bytes.length])
-      : bytes.length < 65_536
-        ? Buffer.from([0x80 | 126, bytes.length >> 8, bytes.length & 255])
-        : Buffer.from([0x80 | 127, 0, 0, 0, 0, ...[24, 16, 8, 0].map((shift) => (bytes.length >> shift) & 255)]);
-  // A mask of zeros is a mask.
-  return Buffer.concat([Buffer.from([(isLast ? 0x80 : 0) | opcode]), length, Buffer.alloc(4), bytes]);
-}
 
 /** @param {string} event @param {unknown} payload @param {number} [ack] */
 const event = (event, payload, ack) => `42${ack ?? ""}${JSON.stringify([event, payload])}`;

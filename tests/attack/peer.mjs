@@ -1,11 +1,11 @@
 // One attacker, in a process of its own, so that what it does costs the bystanders' clocks nothing.
 // `node peer.mjs NAME ATTACKER SECONDS`, the attacker as JSON; prints what it did as JSON.
 
-import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { setPriority } from "node:os";
 
-import { ATTACKS, frame } from "./attacks.mjs";
+import { frame, opening } from "../support/frames.mjs";
+import { ATTACKS } from "./attacks.mjs";
 
 const [name, json, seconds] = process.argv.slice(2);
 const attack = ATTACKS[name];
@@ -20,15 +20,7 @@ const did = { connections: 0, closedByServer: 0, bytes: 0, failed: 0 };
 /** How soon a connection that was closed or refused is opened again. */
 const AGAIN_MS = 20;
 
-const HANDSHAKE = [
-  "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-  `Host: ${attacker.host}:${attacker.port}`,
-  "Connection: Upgrade",
-  "Upgrade: websocket",
-  "Sec-WebSocket-Version: 13",
-  `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`,
-  ...(attacker.cookie ? [`Cookie: ${attacker.cookie}`] : []),
-].join("\r\n");
+const OPENING = opening(`${attacker.host}:${attacker.port}`, attacker.cookie);
 
 /** What a connection sends in that turn. @param {number} turn */
 function bytesOf(turn) {
@@ -67,7 +59,7 @@ function goOn() {
   };
   socket.on("connect", () => {
     did.connections += 1;
-    if (attack.packets) socket.write(`${HANDSHAKE}\r\n\r\n`);
+    if (attack.packets) socket.write(OPENING);
     else if (attack.bytes) socket.write(attack.bytes);
     else send();
     if (hasBegun && !attacker.reads) socket.pause();

@@ -31,7 +31,7 @@ export async function use(device, partners, random, over, tally) {
       const ids = device.receivedFrom(partner);
       if (ids.length > 0) device.markRead(partner, random.pick(ids.slice(-20)));
     } else if (deed < 0.97) {
-      // Who has written nothing yet may have no chat to join.
+      // A device that has written nothing yet may have no chat to join.
       const known = partners.reads.filter((partner) => device.counts.has(partner));
       if (known.length > 0) device.join(random.pick(known));
     } else {

@@ -93,7 +93,7 @@ async fn a_password_that_cannot_be_changed_stays_and_it_is_told_why() {
         let (got, _, page) = changing(&ann, typed).await;
         assert_eq!(got, status, "{typed:?}");
         assert!(page.contains(sentence), "{typed:?}: {sentence:?} is not on the page {page}");
-        // Whoever is logged in stays so, and sees the menu of one who is.
+        // The visitor stays logged in, and sees the menu.
         assert!(page.contains("/logout"), "{page}");
     }
     assert!(is_in(&ann).await && is_in(&elsewhere).await);

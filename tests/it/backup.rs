@@ -13,33 +13,8 @@ use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{ChatStore, MessageStore, NewMessage, UserStore};
 
+use super::support::program::{assert_refused, names, run};
 use super::support::{NOW, flask_database, open};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
-
-/// Exit code, standard output, standard error.
-fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new("timeout");
-    let output =
-        command.current_dir(folder).args(["30", PROGRAM]).args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
-#[track_caller]
-fn assert_refused(folder: &Path, arguments: &[&str], words: &str) {
-    let (code, _, line) = run(folder, arguments);
-    assert_eq!((code, line.lines().count()), (Some(1), 1), "{line}");
-    assert!(line.contains(words), "{line}");
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -109,15 +84,15 @@ async fn a_backup_without_a_server_leaves_the_folder_as_it_was_and_writes_over_n
     assert_eq!(names(dir.path()), ["copy.db", "messenger.db"]);
     assert_eq!(fs::read(dir.path().join("messenger.db")).unwrap(), before);
 
-    assert_refused(dir.path(), &["backup", "copy.db"], "copy.db exists already");
-    assert_refused(dir.path(), &["backup", "messenger.db"], "messenger.db exists already");
-    assert_refused(dir.path(), &["backup", "no/copy.db"], "there is no folder no");
+    assert_refused(dir.path(), &["backup", "copy.db"], &["copy.db exists already"]);
+    assert_refused(dir.path(), &["backup", "messenger.db"], &["messenger.db exists already"]);
+    assert_refused(dir.path(), &["backup", "no/copy.db"], &["there is no folder no"]);
     symlink("elsewhere", dir.path().join("link.db")).unwrap();
-    assert_refused(dir.path(), &["backup", "link.db"], "link.db exists already");
+    assert_refused(dir.path(), &["backup", "link.db"], &["link.db exists already"]);
     assert_refused(
         dir.path(),
         &["backup", "x.db", "--database", "no.db"],
-        "there is no file no.db",
+        &["there is no file no.db"],
     );
     assert_eq!(run(dir.path(), &["backup"]).0, Some(2));
     assert_eq!(names(dir.path()), ["copy.db", "link.db", "messenger.db"]);
@@ -149,7 +124,7 @@ async fn a_damaged_database_is_not_backed_up() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[40 * 4096..50 * 4096].fill(0x5a);
     fs::write(&path, bytes).unwrap();
-    assert_refused(dir.path(), &["backup", "copy.db"], "is damaged");
+    assert_refused(dir.path(), &["backup", "copy.db"], &["is damaged"]);
     assert_eq!(names(dir.path()), ["messenger.db"]);
 }
 
@@ -181,7 +156,7 @@ fn a_database_with_several_names_is_refused_with_the_way_out() {
     fs::hard_link(&path, dir.path().join("other.db")).unwrap();
     let start = ["--listen", "127.0.0.1:0"];
     for arguments in [&start[..], &["user", "list"], &["backup", "copy.db"]] {
-        assert_refused(dir.path(), arguments, "messenger.db has 2 names (hard links)");
+        assert_refused(dir.path(), arguments, &["messenger.db has 2 names (hard links)"]);
     }
     let (code, said, _) = run(dir.path(), &["check", "--listen", "127.0.0.1:0"]);
     assert!(code == Some(1) && said.contains("has 2 names (hard links)"), "{said}");
@@ -206,9 +181,9 @@ fn links_and_pipes_beside_a_file_are_neither_followed_nor_waited_for() {
     pipe("messenger.db-journal");
     pipe("pipe.db");
     for arguments in [&["--listen", "127.0.0.1:0"][..], &["user", "list"], &["backup", "copy.db"]] {
-        assert_refused(dir.path(), arguments, "messenger.db-journal is no file");
+        assert_refused(dir.path(), arguments, &["messenger.db-journal is no file"]);
         let arguments = [arguments, &["--database", "pipe.db"]].concat();
-        assert_refused(dir.path(), &arguments, "pipe.db");
+        assert_refused(dir.path(), &arguments, &["pipe.db"]);
     }
 }
 
@@ -223,6 +198,6 @@ fn a_version_that_never_was_is_told_in_a_sentence() {
         let path = dir.path().join("messenger.db");
         drop(open(&path));
         Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
-        assert_refused(dir.path(), &["--listen", "127.0.0.1:0"], words);
+        assert_refused(dir.path(), &["--listen", "127.0.0.1:0"], &[words]);
     }
 }

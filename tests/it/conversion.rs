@@ -1,5 +1,6 @@
 //! A database of the Flask chat is converted when it is opened.
 
+use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -9,6 +10,7 @@ use visavis::store::Store;
 use visavis::store::sqlite::SqliteStore;
 
 use super::support::log::{self, lines_with};
+use super::support::program::names;
 use super::support::site::Site;
 use super::support::{extent, flask_database, open};
 
@@ -317,4 +319,18 @@ fn other_tables_are_named_and_nothing_is_changed() {
     let error = SqliteStore::open(&path).err().unwrap().to_string();
     assert!(error.contains("diary") && error.contains("visavis import"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_backup_of_the_same_content_is_used_again() {
+    let (path, dir) = flask_database();
+    drop(open(&path));
+    let backup = fs::read(dir.path().join("messenger.db.flask-backup")).unwrap();
+    let (path, dir) = flask_database();
+    fs::write(dir.path().join("messenger.db.flask-backup"), &backup).unwrap();
+    drop(open(&path));
+    let mut backups = names(dir.path());
+    backups.retain(|name| name.contains("backup"));
+    assert_eq!(backups, ["messenger.db.flask-backup"]);
+    assert_eq!(fs::read(dir.path().join("messenger.db.flask-backup")).unwrap(), backup);
 }

@@ -13,10 +13,10 @@ use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{ChatStore, MessageStore, NewMessage, Store, StoreError, UserStore};
 
+use super::support::program::{PROGRAM, names, run};
 use super::support::site::Site;
 use super::support::{NOW, extent};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
 const ME: UserId = UserId(1);
 
 /// A store of one user, who writes to themselves, and its folder.
@@ -32,14 +32,6 @@ async fn write(store: &dyn Store, text: &str) -> Result<(), StoreError> {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
     let note = NewMessage { sender: ME, receiver: ME, body, at: NOW.into(), client_id: None };
     store.add_message(note).await.map(|added| assert!(added.is_ok()))
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 /// The messages in a file, opened without a log beside it.
@@ -226,6 +218,26 @@ async fn what_other_connections_of_sqlite_do_to_the_file_is_no_fault() {
         }
     }
     write(&*store, "after").await.unwrap();
+}
+
+/// The running program must not write into the copy, whether or not it was stopped first.
+#[tokio::test]
+async fn a_backup_that_is_restored_as_the_readme_says_stays_what_it_is_beside_a_running_store() {
+    let (store, dir) = store().await;
+    write(&*store, "before").await.unwrap();
+    assert_eq!(run(dir.path(), &["backup", "chat-backup.db"]).0, Some(0));
+    for number in 0..1000 {
+        write(&*store, &number.to_string()).await.unwrap();
+    }
+    let readme = fs::read_to_string("README.md").unwrap();
+    let command = readme.lines().find(|line| line.contains("# restores it")).unwrap();
+    let mut shell = Command::new("sh");
+    assert!(shell.current_dir(dir.path()).args(["-c", command]).status().unwrap().success());
+    assert!(matches!(write(&*store, "lost").await, Err(StoreError::OutOfService)));
+    store.close();
+    let [restored, backup] = ["messenger.db", "chat-backup.db"].map(|name| dir.path().join(name));
+    assert!(fs::read(&restored).unwrap() == fs::read(backup).unwrap(), "it was written into");
+    assert_eq!(messages_in(&restored), 1);
 }
 
 /// A database whose pages after the first few are garbage.

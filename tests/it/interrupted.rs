@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use visavis::store::sqlite::SqliteStore;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
+use super::support::program::{PROGRAM, names};
+
 const MESSAGES: i64 = 30_000;
 
 /// A database of the Flask chat that takes a moderate time to convert; its rows are not in the order
@@ -66,11 +67,6 @@ fn summary(path: &Path) -> (i64, i64, i64, String) {
         chats,
         verdict,
     )
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 fn has_partial(folder: &Path) -> bool {

@@ -5,9 +5,9 @@ use std::process::Command;
 use time::Duration;
 use visavis::service::{Link, Operator};
 
+use super::support::program::PROGRAM;
 use super::support::site::{Browser, Site, led_to};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
 const PASSWORD: &str = "a password of hers";
 const SENTENCE: &str = "registration is by invitation here";
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
+use super::support::program::PROGRAM;
+
 const MESSAGES: i64 = 5_000_000;
 const TIME_MAX: Duration = Duration::from_mins(2);
 const MEMORY_MAX_KIB: u64 = 200_000;

@@ -29,7 +29,7 @@ async fn an_address_may_try_so_many_logins_and_others_are_not_its_victims() {
     let page = refused.text().await.unwrap();
     assert!(page.contains("too often; try again in"), "{page}");
     assert_eq!(passed_on(&site, "/login", "198.51.100.2", &WRONG).await.status(), 401);
-    // Who writes the header is the proxy, not the browser: what stood in it before does not count.
+    // The proxy writes the header, not the browser: addresses that stood in it before do not count.
     let claimed = "203.0.113.5, 198.51.100.1";
     assert_eq!(passed_on(&site, "/login", claimed, &WRONG).await.status(), 429);
 }

@@ -6,10 +6,10 @@ use std::process::Command;
 use time::Duration;
 use visavis::service::{Link, Operator};
 
+use super::support::program::PROGRAM;
 use super::support::site::{Browser, Site, led_to};
 use super::support::{flask_database, sqlite};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
 const NEW: &str = "a password of her own";
 
 /// Runs `visavis user …` on a database; gives the exit code and what was printed to either side.

@@ -216,6 +216,80 @@ async fn no_template_can_show_a_cookie_that_carries_a_session() {
     assert_eq!(drawn, "|0");
 }
 
+/// Prints all headers and cookies, each in several ways.
+const EVERYTHING: &str = "{% autoescape false %}{{ request.cookies }}{{ request.headers }}\
+    {{ request.environ }}{{ request.cookies.to_dict(false) }}{{ request.headers.items()|list }}\
+    {% endautoescape %}";
+/// The session of another browser.
+const STOLEN: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
+
+#[tokio::test]
+async fn no_spelling_of_the_sessions_cookie_shows_the_session() {
+    let page = Page::new(&["--cookie-name", "chat_cookie"]).await;
+    for spelling in [
+        "\"chat_cookie\"=ID",
+        "'chat_cookie'=ID",
+        "chat_cookie\t = \"ID\"",
+        "CHAT_Cookie=ID",
+        "chat%5Fcookie=ID",
+        "chat%5fcookie%3DID",
+        "=chat_cookie=ID",
+        "x=1, chat_cookie=ID",
+        "x=1,chat_cookie=ID,y=2",
+        "q=\"x, chat_cookie=ID\"",
+        "q=x%3B%20chat_cookie=ID",
+        "\u{a0}chat_cookie\u{a0}=ID",
+        "Visavis_Session_5001=ID",
+        "__Host-visavis_session=ID",
+        "chat_cookie=x ID y",
+        // The same id under a name of somebody else.
+        "other=ID;chat_cookie=ID",
+        "chat_cookie=ID;other=\"(ID)\"",
+    ] {
+        let cookies = format!("a=1;{};b=2", spelling.replace("ID", STOLEN));
+        for path in ["/chats", "/nowhere"] {
+            let drawn = page.draw(Method::GET, path, &[("cookie", &cookies)], EVERYTHING).await;
+            assert!(drawn.contains("('a', '1')") && drawn.contains("('b', '2')"), "{drawn}");
+            assert!(!drawn.contains(STOLEN), "{spelling} in {path}: {drawn}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_header_shows_the_session() {
+    let page = Page::new(&["--cookie-name", "chat_cookie"]).await;
+    let (_, id) = page.session.split_once('=').unwrap();
+    let (copy, token) = (format!("a=1; {}; b=2", page.session), format!("Bearer {id}"));
+    let stolen = format!("a=1; chat_cookie={STOLEN}");
+    let headers = [
+        ("x-original-cookie", copy.as_str()),
+        ("cookie2", &stolen),
+        ("x-session", id),
+        ("authorization", &token),
+        ("x-other", "shown"),
+        // No session: a name alone carries nothing.
+        ("referer", "http://chat.example/?q=chat_cookie"),
+    ];
+    let drawn = page.draw(Method::GET, "/chats", &headers, EVERYTHING).await;
+    for hidden in [id, STOLEN] {
+        assert!(!drawn.contains(hidden), "{hidden}: {drawn}");
+    }
+    for shown in ["shown", "X-Original-Cookie: a=1; b=2", "Cookie2: a=1", "?q=chat_cookie"] {
+        assert!(drawn.contains(shown), "{shown}: {drawn}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_that_only_look_like_the_sessions_are_shown() {
+    let page = Page::new(&["--cookie-name", "trial"]).await;
+    let cookies = "theme=trial; trials=1; my_trial=2; n=22-characters-are-here";
+    let drawn = page.draw(Method::GET, "/chats", &[("cookie", cookies)], EVERYTHING).await;
+    for shown in cookies.split("; ") {
+        let (name, value) = shown.split_once('=').unwrap();
+        assert!(drawn.contains(&format!("('{name}', '{value}')")), "{shown}: {drawn}");
+    }
+}
+
 #[tokio::test]
 async fn the_address_of_a_visitor_is_the_one_that_limits_count() {
     let template =

@@ -1,11 +1,12 @@
-//! Settings as people and container tools write them: left empty, with blanks, in short.
+//! Settings as people and container tools write them: left empty, with blanks, in short, or wrong.
 
+use std::fs;
 use std::process::Command;
 
 use clap::{CommandFactory, Parser};
 use visavis::config::Config;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
+use super::support::program::{PROGRAM, said};
 
 /// The flag, the variable and a right value of each setting.
 fn settings() -> Vec<(String, String, String)> {
@@ -30,7 +31,7 @@ fn settings() -> Vec<(String, String, String)> {
 /// What `visavis check` says with the variables, in a folder with that settings file.
 fn checked(variables: &[(String, String)], file: &str) -> (Option<i32>, String) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("visavis.toml"), file).unwrap();
+    fs::write(dir.path().join("visavis.toml"), file).unwrap();
     let mut command = Command::new(PROGRAM);
     command.current_dir(dir.path()).arg("check");
     // A port that is free, where no variable and no file names one.
@@ -133,6 +134,43 @@ fn the_help_of_a_subcommand_shows_the_flags_that_it_heeds() {
 }
 
 #[test]
+fn the_help_of_a_subcommand_says_what_becomes_of_a_database_that_is_missing() {
+    for (arguments, words) in [
+        (&["check"][..], "made when it is missing"),
+        (&["user", "add"], "made only with --create"),
+        (&["invite"], "made only with --create"),
+        (&["import"], "must not exist yet"),
+        (&["user"], "must exist"),
+        (&["user", "list"], "must exist"),
+        (&["user", "disable"], "must exist"),
+        (&["user", "reset-password"], "must exist"),
+        (&["export"], "must exist"),
+        (&["backup"], "must exist"),
+    ] {
+        let (_, help) = printed(&[arguments, &["--help"]].concat());
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, of_database) = help.split_once("--database <FILE> ").unwrap();
+        let (of_database, _) = of_database.split_once(" [env").unwrap();
+        assert!(of_database.contains(words), "{arguments:?}: {of_database}");
+    }
+}
+
+#[test]
+fn every_argument_of_every_subcommand_has_a_help() {
+    fn without_help(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        for argument in command.get_arguments().filter(|argument| argument.get_help().is_none()) {
+            found.push(format!("{path} {}", argument.get_id()));
+        }
+        for subcommand in command.get_subcommands() {
+            without_help(subcommand, &format!("{path} {}", subcommand.get_name()), found);
+        }
+    }
+    let mut found = Vec::new();
+    without_help(&Config::command(), "visavis", &mut found);
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
 fn a_group_without_a_command_shows_its_commands_only() {
     let (code, help) = printed(&["user"]);
     assert_eq!(code, Some(2));
@@ -167,4 +205,89 @@ fn a_wrong_variable_is_not_blamed_on_the_file() {
         assert!(!lines.contains("visavis.toml"), "{lines}");
         assert_eq!(lines.lines().count(), 1, "{lines}");
     }
+}
+
+#[test]
+fn a_wrong_setting_names_the_flag_and_an_example() {
+    for (flag, value, words) in [
+        ("listen", "chat.example:5000", "as in 127.0.0.1:5000"),
+        ("public-url", "chat.example", "https://chat.example"),
+        ("bcrypt-cost", "99", "4..=15"),
+        ("registration", "perhaps", "open, invite, closed"),
+        ("rate-limits", "no", "on, off"),
+        ("trusted-proxy", "proxy", "as in 10.0.0.0/8"),
+        ("max-connections", "0", "as in 16384"),
+        ("limit-handshakes", "1200", "as in 60/m"),
+        ("max-sockets-per-user", "0", "as in 64"),
+        ("max-sockets-per-address", "many", "as in 1024"),
+        ("max-body-bytes", "64k", "as in 65536"),
+        ("max-packet-bytes", "1000", "from 121000 to 1000000000, as in 1000000"),
+        ("max-message-chars", "10001", "from 1 to 10000, as in 2000"),
+        ("max-json-depth", "-1", "as in 32"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let flagged = format!("--{flag}={value}");
+        let variable = format!("VISAVIS_{}", flag.to_uppercase().replace('-', "_"));
+        for command in [&[][..], &["check"]] {
+            let program = || {
+                let mut program = Command::new(PROGRAM);
+                program.current_dir(dir.path()).args(command);
+                program
+            };
+            let by_flag = program().arg(&flagged).output().unwrap();
+            let by_variable = program().env(&variable, value).output().unwrap();
+            for output in [by_flag, by_variable] {
+                let (code, line) = said(output);
+                assert_eq!(code, Some(2), "{line}");
+                assert_eq!(line.lines().count(), 1, "{line}");
+                for words in [&format!("--{flag}"), &variable, value, words] {
+                    assert!(line.contains(words), "{words:?} is not in {line}");
+                }
+            }
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made");
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_that_is_wrong_is_told_with_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(PROGRAM);
+    let output = command.current_dir(dir.path()).args(["--log", "a=b=c"]).output().unwrap();
+    let (code, line) = said(output);
+    assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+    assert!(line.contains("visavis=debug"), "{line}");
+}
+
+#[test]
+fn a_file_with_settings_that_is_wrong_is_told_in_one_line() {
+    for (text, words) in [
+        ("max-json-depth = 0", "as in 32"),
+        ("registration = \"perhaps\"", "open, invite, closed"),
+        ("listen = \"127.0.0.1:0\"\nmax-body-bytes = ", "line 2"),
+        ("colour = \"blue\"", "there is no setting"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("visavis.toml"), text).unwrap();
+        let (code, line) = said(Command::new(PROGRAM).current_dir(dir.path()).output().unwrap());
+        assert_eq!((code, line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains("visavis.toml") && line.contains(words), "{line}");
+    }
+}
+
+#[test]
+fn settings_come_from_the_flag_then_the_environment_then_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("visavis.toml"), "database = \"file.db\"\nlisten = \"127.0.0.1:0\"")
+        .unwrap();
+    let database = |environment: Option<&str>, flag: Option<&str>| {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(dir.path()).arg("check");
+        environment.map(|value| command.env("VISAVIS_DATABASE", value));
+        flag.map(|value| command.args(["--database", value]));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(database(None, None).contains("file.db would be made"));
+    assert!(database(Some("environment.db"), None).contains("environment.db would be made"));
+    assert!(database(Some("environment.db"), Some("flag.db")).contains("flag.db would be made"));
 }

@@ -190,6 +190,29 @@ fn every_test_that_the_page_about_asvs_names_exists() {
     assert_eq!(missing.chain(untold).collect::<Vec<_>>(), [""; 0]);
 }
 
+#[test]
+fn every_file_that_a_page_of_ours_names_exists() {
+    let mut known = vec![PathBuf::from("build.rs"), PathBuf::from("src/main.rs")];
+    for ending in ["rs", "mjs", "js", "html", "css"] {
+        known.extend(files_in(&["src", "tests", "static", "templates", "bench", "fuzz"], ending));
+    }
+    let is_known =
+        |name: &str| known.iter().any(|path| path.ends_with(name.trim_start_matches("./")));
+    let mut missing = Vec::new();
+    for page in ["ARCHITECTURE.md", "SECURITY.md", "README.md", "docs/asvs.md", "docs/protocol.md"]
+    {
+        let text = fs::read_to_string(page).unwrap();
+        let words = text.split('`').skip(1).step_by(2);
+        let files = words.filter(|word| {
+            let is_of_path = |char: char| char.is_ascii_alphanumeric() || "_-./".contains(char);
+            [".rs", ".mjs"].iter().any(|ending| word.ends_with(ending))
+                && word.chars().all(is_of_path)
+        });
+        missing.extend(files.filter(|name| !is_known(name)).map(|name| format!("{page}: {name}")));
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
 /// The chat may lie below a path: templates write `request.script_root`, scripts relative addresses.
 #[test]
 fn no_page_of_ours_leads_to_the_root_of_the_host() {

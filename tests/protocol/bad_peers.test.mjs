@@ -10,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { newcomers, partners } from "../support/client.mjs";
 import { atRest, leavesNothing } from "../support/footprint.mjs";
 import { startServer } from "../support/server.mjs";
+import { WebSocketByHand } from "../support/web_socket.mjs";
 
 /** @typedef {import("../support/client.mjs").Person} Person */
 
@@ -117,28 +118,14 @@ describe("a peer that stalls", { concurrency: true }, () => {
 
   test("a socket that reads nothing is cut off while its user's other sockets are served", { timeout: 90_000 }, async () => {
     const { ann, ben } = await partners(server);
-    const words = [
-      "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-      "Host: x",
-      "Connection: Upgrade",
-      "Upgrade: websocket",
-      "Sec-WebSocket-Version: 13",
-      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-      `Cookie: ${ben.cookie}`,
-    ];
-    const stalled = await peer(`${words.join("\r\n")}\r\n\r\n`);
-    await once(stalled, "data");
-    // A masked text frame "40": joins the namespace.
-    stalled.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x34, 0x30]));
-    await once(stalled, "data");
+    const stalled = await WebSocketByHand.joined(server, ben);
     const benTab = await connects(ben);
     await benTab.join(ann);
-    const joins = `42${JSON.stringify(["join_chat", { chat_partner_id: ann.id }])}`;
-    stalled.write(Buffer.concat([Buffer.from([0x81, 0x80 | joins.length, 0, 0, 0, 0]), Buffer.from(joins)]));
-    stalled.pause();
+    stalled.say(`42${JSON.stringify(["join_chat", { chat_partner_id: ann.id }])}`);
+    stalled.socket.pause();
     const annTab = await connects(ann);
     const long = "x".repeat(10_000);
-    const gone = cut(Number(stalled.localPort), "the socket that reads nothing");
+    const gone = cut(Number(stalled.socket.localPort), "the socket that reads nothing");
     // More than the buffers between the two hold, so that the server has to wait for the reader.
     for (let round = 0; round < 20; round += 1) {
       const acks = await annTab.sendAll(ben, Array.from({ length: 50 }, () => long));
@@ -146,7 +133,7 @@ describe("a peer that stalls", { concurrency: true }, () => {
       await benTab.receives("message_received_from_current_chat", ({ id }) => id === last?.id);
     }
     await gone;
-    stalled.destroy();
+    stalled.socket.destroy();
     assert.equal((await annTab.send(ben, "still here?")).failure, undefined);
     // Its place is free again: with the tab that reads there is room for 63 more.
     for (let number = 0; number < 62; number += 1) await connects(ben);

@@ -1,19 +1,17 @@
 // What no client sends, and more than any client sends, ends its own socket at once; nobody else notices.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { frame } from "../attack/attacks.mjs";
 import { partners, within } from "../support/client.mjs";
+import { residentBytes } from "../support/footprint.mjs";
+import { frame } from "../support/frames.mjs";
 import { startServer } from "../support/server.mjs";
+import { WebSocketByHand } from "../support/web_socket.mjs";
 
 const server = await startServer({ isOrdinary: true, args: ["--bcrypt-cost", "4"] });
 after(() => server.remove());
-const port = Number(new URL(server.url).port);
 
 /** @type {import("../support/client.mjs").Person} */
 let ann;
@@ -22,30 +20,6 @@ let ben;
 before(async () => {
   ({ ann, ben } = await partners(server));
 });
-
-/** A WebSocket that has joined, at an address of its own. @param {string} address */
-async function webSocket(address, version = 4) {
-  const socket = connect({ host: "127.0.0.1", port, localAddress: address });
-  socket.on("error", () => {}); // being cut off is what is asked for
-  await once(socket, "connect");
-  const head = [
-    `GET /socket.io/?EIO=${version}&transport=websocket HTTP/1.1`,
-    `Host: 127.0.0.1:${port}`,
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    `Cookie: ${ann.cookie}`,
-  ];
-  socket.write(`${head.join("\r\n")}\r\n\r\n`);
-  await once(socket, "data");
-  return socket;
-}
-
-async function residentMb() {
-  const status = await readFile(`/proc/${server.pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}
 
 /** @param {string} address */
 const linesAbout = (address) => server.log.split("\n").filter((line) => line.includes(`closed a socket of ${address}`));
@@ -71,22 +45,18 @@ for (const [number, [what, why, packets]] of FLOODS.entries()) {
   for (const reads of [true, false]) {
     test(`a peer that sends ${what}${reads ? "" : " and does not read"} is closed`, { timeout: 60_000 }, async () => {
       const address = `127.0.3.${1 + 2 * number + (reads ? 0 : 1)}`;
-      const socket = await webSocket(address);
-      socket.write(frame(1, "40"));
-      await once(socket, "data");
-      const before = await residentMb();
-      const closed = new Promise((resolve) => socket.once("close", resolve));
+      const { socket, closed } = await WebSocketByHand.joined(server, { cookie: ann.cookie, address });
+      const before = await residentBytes(server);
       const said = packets.map((packet) => (typeof packet === "string" ? frame(1, packet) : packet));
       if (!reads) socket.pause();
       socket.write(Buffer.concat(said));
       // A paused socket hears of its end by an error only: it goes on writing.
       const writing = setInterval(() => socket.write(Buffer.concat(said)), 20);
-      if (reads) socket.resume();
       await within(closed, () => `the end of a socket after ${what}`).finally(() => clearInterval(writing));
       for (let tries = 0; tries < 100 && linesAbout(address).length === 0; tries += 1) await pause(50);
       assert.equal(linesAbout(address).length, 1);
       assert.ok(linesAbout(address)[0].includes(why), linesAbout(address)[0]);
-      assert.ok((await residentMb()) - before < 200);
+      assert.ok((await residentBytes(server)) - before < 200 * 1024 * 1024);
       const [annTab, benTab] = [await ann.connect(), await ben.connect()];
       assert.equal((await annTab.send(ben, "still here")).failure, undefined);
       annTab.close();
@@ -116,8 +86,7 @@ test("a socket of polling that sends what no client sends is closed", { timeout:
 });
 
 test("a socket that leaves and says nothing more is closed", { timeout: 60_000 }, async () => {
-  const socket = await webSocket("127.0.3.200");
-  socket.write(Buffer.concat([frame(1, "40"), frame(1, "41")]));
-  const closed = new Promise((resolve) => socket.resume().once("close", resolve));
-  await within(closed, () => "the end of a socket that has left");
+  const peer = await WebSocketByHand.open(server, { cookie: ann.cookie, address: "127.0.3.200" });
+  peer.say("40", "41");
+  await within(peer.closed, () => "the end of a socket that has left");
 });

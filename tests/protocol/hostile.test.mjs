@@ -1,19 +1,18 @@
 // What no client would send: the server refuses it, forgets it, and goes on serving others.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { after, before, test } from "node:test";
 
 import { newcomers, partners, within } from "../support/client.mjs";
 import { atRest, leavesNothing } from "../support/footprint.mjs";
+import { frame } from "../support/frames.mjs";
 import { startServer } from "../support/server.mjs";
+import { WebSocketByHand } from "../support/web_socket.mjs";
 
 /** @typedef {import("../support/client.mjs").Person} Person */
 
 const server = await startServer();
 after(() => server.remove());
-const port = Number(new URL(server.url).port);
 const POLLING = `${server.url}/socket.io/?EIO=4&transport=polling`;
 
 /** @type {Person} */
@@ -50,43 +49,6 @@ async function polling(cookie = ann.cookie) {
   return { say, hear, sid };
 }
 
-/** A WebSocket by hand; `say` sends a masked frame. @param {string} path */
-async function webSocket(path) {
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {}); // being cut off is an answer too
-  await once(socket, "connect");
-  const head = [
-    `GET ${path} HTTP/1.1`,
-    "Host: x",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    `Cookie: ${ann.cookie}`,
-  ];
-  socket.write(`${head.join("\r\n")}\r\n\r\n`);
-  await once(socket, "data");
-  const say = (/** @type {Buffer | string} */ data, first = 0x81) => {
-    const body = Buffer.from(data);
-    const size = body.length < 126 ? [0x80 | body.length] : [0x80 | 127, ...lengthBytes(body.length)];
-    socket.write(Buffer.concat([Buffer.from([first, ...size, 0, 0, 0, 0]), body]));
-  };
-  return { socket, say };
-}
-
-/** Resolves when a connection has ended, with a reset or in peace. @param {import("node:net").Socket} socket */
-function ended(socket) {
-  socket.resume();
-  return new Promise((resolve) => socket.once("close", resolve));
-}
-
-/** @param {number} length */
-function lengthBytes(length) {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(length));
-  return bytes;
-}
-
 const NESTED = "[".repeat(50_000) + "]".repeat(50_000);
 
 /** Packets that are no packets, or not for this place. @type {string[]} */
@@ -108,14 +70,11 @@ for (const [number, packet] of PACKETS.entries()) {
     const session = await polling();
     const answer = await session.say(packet);
     assert.ok([200, 400, 413].includes(answer.status), `${answer.status}`);
-    const { socket, say } = await webSocket("/socket.io/?EIO=4&transport=websocket");
-    say("40");
-    await once(socket, "data");
-    say(packet);
-    // The answer, if there is one, or the end; a ping at the latest shows that it lives.
-    say('429["sync",{"since_id":0}]');
-    await Promise.race([once(socket, "data"), once(socket, "close")]);
-    socket.destroy();
+    const peer = await WebSocketByHand.joined(server, ann);
+    peer.say(packet, '429["sync",{"since_id":0}]');
+    // The socket goes on or ends.
+    await Promise.race([peer.closed, peer.hears("439[")]);
+    peer.socket.destroy();
     await isServing();
   });
 }
@@ -149,83 +108,66 @@ for (const [what, body] of BODIES) {
 
 test("a frame of more than a packet may have ends its own socket, however it is cut", { timeout: 60_000 }, async () => {
   const part = "x".repeat(100_000);
-  for (const [what, write] of /** @type {[string, (peer: Awaited<ReturnType<typeof webSocket>>) => void][]} */ ([
-    ["one frame", ({ say }) => say("x".repeat(1_000_001))],
+  for (const [what, write] of /** @type {[string, (peer: WebSocketByHand) => void][]} */ ([
+    ["one frame", (peer) => peer.say("x".repeat(1_000_001))],
     ["a frame that says it has 2^63 bytes", ({ socket }) => socket.write(Buffer.from([0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]))],
-    ["fragments that never end", ({ say }) => {
-      say(part, 0x01);
-      for (let number = 0; number < 20; number += 1) say(part, 0x00);
+    ["fragments that never end", ({ socket }) => {
+      socket.write(frame(1, part, false));
+      for (let number = 0; number < 20; number += 1) socket.write(frame(0, part, false));
     }],
   ])) {
-    const peer = await webSocket("/socket.io/?EIO=4&transport=websocket");
-    peer.say("40");
-    await once(peer.socket, "data");
-    const closed = ended(peer.socket);
+    const peer = await WebSocketByHand.joined(server, ann);
     write(peer);
-    await within(closed, () => `the end of a socket after ${what}`);
+    await within(peer.closed, () => `the end of a socket after ${what}`);
     await isServing();
   }
 });
 
 test("a wrong value as long as a packet is not sent back", { timeout: 30_000 }, async () => {
-  const { socket, say } = await webSocket("/socket.io/?EIO=4&transport=websocket");
-  let heard = 0;
-  let text = "";
-  socket.on("data", (bytes) => {
-    heard += bytes.length;
-    text = (text + bytes).slice(-100);
-  });
-  say("40");
+  const peer = await WebSocketByHand.joined(server, ann);
   for (let number = 0; number < 5; number += 1) {
-    say(`42${number}["join_chat",{"chat_partner_id":"${"\u0080".repeat(400_000)}"}]`);
+    peer.say(`42${number}["join_chat",{"chat_partner_id":"${"\u0080".repeat(400_000)}"}]`);
   }
-  say('4277["sync",{"since_id":9007199254740991}]');
-  while (!text.includes('"more":false')) await once(socket, "data");
-  socket.destroy();
-  assert.ok(heard < 20_000, `${heard} bytes came back`);
+  peer.say('4277["sync",{"since_id":9007199254740991}]');
+  await peer.hears('"more":false');
+  peer.socket.destroy();
+  assert.ok(peer.heardBytes < 20_000, `${peer.heardBytes} bytes came back`);
 });
 
 test("attachments that never come, bytes that are no text and frames that are none end their own socket only", { timeout: 30_000 }, async () => {
-  for (const [data, first] of /** @type {const} */ ([
-    ['453-["message_sent",{"_placeholder":true,"num":0}]', 0x81], // three attachments, none sent
-    [Buffer.from([0xff, 0xfe, 0x00]), 0x82], // an attachment that nothing announced
-    [Buffer.from([0xff, 0xfe, 0x34]), 0x81], // text that is not UTF-8
-    ["40", 0xf1], // reserved bits
-    ["40", 0x8f], // no such kind of frame
-    ["", 0x80], // a continuation of nothing
-    ["40", 0x01], // a beginning without an end
-  ])) {
-    const { socket, say } = await webSocket("/socket.io/?EIO=4&transport=websocket");
-    say("40");
-    await once(socket, "data");
-    say(/** @type {string} */ (data), first);
+  for (const sent of [
+    frame(1, '453-["message_sent",{"_placeholder":true,"num":0}]'), // three attachments, none sent
+    frame(2, Buffer.from([0xff, 0xfe, 0x00])), // an attachment that nothing announced
+    frame(1, Buffer.from([0xff, 0xfe, 0x34])), // text that is not UTF-8
+    frame(0x71, "40"), // reserved bits
+    frame(15, "40"), // no such kind of frame
+    frame(0, ""), // a continuation of nothing
+    frame(1, "40", false), // a beginning without an end
+  ]) {
+    const { socket } = await WebSocketByHand.joined(server, ann);
+    socket.write(sent);
     await isServing();
     socket.destroy();
   }
 });
 
 test("thousands of namespaces and acknowledgements that nobody asked for are not kept", { timeout: 60_000 }, async () => {
-  const { socket, say } = await webSocket("/socket.io/?EIO=4&transport=websocket");
-  socket.resume();
+  const peer = await WebSocketByHand.open(server, ann);
   for (let number = 0; number < 5000; number += 1) {
-    say(`40/namespace-${number},`);
-    say(`43${number}[]`);
-    say(`42${number}["no such event",{}]`);
+    peer.say(`40/namespace-${number},`, `43${number}[]`, `42${number}["no such event",{}]`);
   }
   await isServing();
-  socket.destroy();
+  peer.socket.destroy();
 });
 
 test("sockets that are opened and forgotten, half closed or left in the middle of a frame are closed", { timeout: 120_000 }, async () => {
-  const path = "/socket.io/?EIO=4&transport=websocket";
-  const [silent, halfClosed, midFrame] = [await webSocket(path), await webSocket(path), await webSocket(path)];
-  const closed = [silent, halfClosed, midFrame].map(({ socket }) => ended(socket));
-  for (const { say } of [halfClosed, midFrame]) say("40");
+  const silent = await WebSocketByHand.open(server, ann);
+  const [halfClosed, midFrame] = [await WebSocketByHand.joined(server, ann), await WebSocketByHand.joined(server, ann)];
   // The peer's own half ends; it would go on reading.
   halfClosed.socket.allowHalfOpen = true;
   halfClosed.socket.end();
   midFrame.socket.write(Buffer.from([0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0, 0x34]));
-  await Promise.all(closed);
+  await Promise.all([silent, halfClosed, midFrame].map(({ closed }) => closed));
   // Sessions of polling that nobody polls, joined or not.
   const [eve] = await newcomers(server, "eve");
   for (let number = 0; number < 20; number += 1) await fetch(POLLING, { headers: { cookie: eve.cookie } });
@@ -261,13 +203,11 @@ async function warmed() {
 
 test("afterwards memory, threads, sockets and tasks are back", { timeout: 240_000 }, async () => {
   for (let round = 0; round < 100; round += 1) {
-    const sockets = await Promise.all(Array.from({ length: 10 }, () => webSocket("/socket.io/?EIO=4&transport=websocket")));
-    for (const [number, { socket, say }] of sockets.entries()) {
-      socket.resume();
-      say("40");
-      for (const packet of PACKETS.slice(number * 5, number * 5 + 5)) say(packet);
-    }
-    for (const { socket } of sockets) socket.destroy();
+    // A socket counts for its address until 10 s after it began, however soon it ended.
+    const from = { cookie: ann.cookie, address: `127.0.4.${1 + round}` };
+    const peers = await Promise.all(Array.from({ length: 10 }, () => WebSocketByHand.open(server, from)));
+    for (const [number, peer] of peers.entries()) peer.say("40", ...PACKETS.slice(number * 5, number * 5 + 5));
+    for (const { socket } of peers) socket.destroy();
   }
   await leavesNothing(server, unused);
   await isServing();

@@ -1,4 +1,4 @@
-// Who sends too much is told when to go on; nothing that was acknowledged is lost.
+// A client that sends too much is told when to go on; nothing that was acknowledged is lost.
 
 import assert from "node:assert/strict";
 import { on, once } from "node:events";

@@ -1,13 +1,12 @@
-// Who asks and does not read takes a bounded amount of memory, and nobody else notices.
+// A peer that asks and does not read takes a bounded amount of memory, and nobody else notices.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { after, test } from "node:test";
 
 import { newcomers, partners } from "../support/client.mjs";
+import { residentBytes } from "../support/footprint.mjs";
 import { startServer } from "../support/server.mjs";
+import { WebSocketByHand } from "../support/web_socket.mjs";
 
 /** @typedef {import("../support/client.mjs").Person} Person */
 
@@ -19,33 +18,11 @@ function packet(id, ...event) {
   return `42${id}${JSON.stringify(event)}`;
 }
 
-/** A masked text frame; the mask is zero. @param {string} text */
-function frame(text) {
-  const body = Buffer.from(text);
-  assert.ok(body.length < 126);
-  return Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]);
-}
-
 /** A WebSocket that has joined the namespace and reads no more. @param {Person} person */
 async function stalledWebSocket(person) {
-  const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
-  socket.on("error", () => {}); // being cut off may come in the middle of a write
-  await once(socket, "connect");
-  const head = [
-    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-    "Host: x",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    `Cookie: ${person.cookie}`,
-  ];
-  socket.write(`${head.join("\r\n")}\r\n\r\n`);
-  await once(socket, "data");
-  socket.write(frame("40"));
-  await once(socket, "data");
-  socket.pause();
-  return socket;
+  const peer = await WebSocketByHand.joined(server, person);
+  peer.socket.pause();
+  return peer;
 }
 
 /** A session of polling that hands over packets and fetches none. @param {Person} person */
@@ -61,18 +38,12 @@ async function stalledPolling(person) {
   return say;
 }
 
-/** The memory that the server holds, in bytes. */
-async function residentBytes() {
-  const status = await readFile(`/proc/${server.pid}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-}
-
 /** The largest of what the server holds while `work` is done, in bytes. @param {Promise<unknown>} work */
 async function peakBytes(work) {
   let [peak, done] = [0, false];
   const finished = work.finally(() => (done = true));
   while (!done) {
-    peak = Math.max(peak, await residentBytes());
+    peak = Math.max(peak, await residentBytes(server));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await finished;
@@ -84,14 +55,14 @@ test("sockets that ask for everything and read nothing take little memory, and o
   const annTab = await ann.connect();
   // Four bytes a character: joining the chat answers with 4 MB.
   await annTab.sendAll(ben, Array.from({ length: 120 }, () => "😀".repeat(10_000)));
-  const before = await residentBytes();
+  const before = await residentBytes(server);
 
   const question = packet(1, "join_chat", { chat_partner_id: ann.id });
   const webSockets = await Promise.all(Array.from({ length: 6 }, () => stalledWebSocket(ben)));
   const pollings = await Promise.all(Array.from({ length: 4 }, () => stalledPolling(ben)));
   const peak = await peakBytes((async () => {
     for (let round = 0; round < 50; round += 1) {
-      for (const socket of webSockets) socket.write(frame(question));
+      for (const peer of webSockets) peer.say(question);
     }
     for (const say of pollings) await say(...Array.from({ length: 50 }, () => question));
     // Meanwhile another person's tab, and one of the same person's, are served.
@@ -110,7 +81,7 @@ test("sockets that ask for everything and read nothing take little memory, and o
   })());
   const grown = (peak - before) / 1024 / 1024;
   assert.ok(grown < 150, `the server grew by ${grown.toFixed(0)} MiB`);
-  for (const socket of webSockets) socket.destroy();
+  for (const { socket } of webSockets) socket.destroy();
 });
 
 for (const transport of /** @type {const} */ (["websocket", "polling", "upgrade"])) {

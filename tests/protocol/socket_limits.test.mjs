@@ -67,7 +67,7 @@ for (const transport of TRANSPORTS) {
       sockets.push(socket);
     }
     for (const other of TRANSPORTS) assertRefused(await handshake(narrow, other, { "x-forwarded-for": `${from}4` }));
-    // Whoever is elsewhere is let in; of those who are there, nobody is thrown out.
+    // Sockets of another address are let in, and those that are open stay.
     const { ann, ben } = await partners(narrow);
     const tab = await ann.connect({ transport, from: "198.51.100.1" });
     assert.equal((await tab.send(ben, "hello")).failure, undefined);

@@ -13,6 +13,12 @@ const SETTLED_SECONDS = 12;
 /** How much memory may stay with the allocator, in bytes. */
 const MEMORY_SLACK = 40 * 1024 * 1024;
 
+/** The memory that the server holds, files that are mapped included, in bytes. @param {Server} server */
+export async function residentBytes(server) {
+  const status = await readFile(`/proc/${server.pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
 /**
  * What the server holds at this moment: tasks by its own log, the rest by the kernel.
  * @param {Server} server

@@ -21,8 +21,8 @@ pub struct Plan {
     pub lasts: Duration,
     /// Idle sockets.
     pub sockets: usize,
-    /// Who holds them, and how long a server rests before its memory is read. Ten seconds long visavis
-    /// looks out for each socket that was let in just now; V8 collects its garbage after half a minute.
+    /// The servers that hold them, and how long a server rests before its memory is read. Ten seconds long
+    /// visavis looks out for each socket that was let in just now; V8 collects its garbage after half a minute.
     pub holders: &'static [Peer],
     pub rests: Duration,
     /// The largest database, in messages.

@@ -9,8 +9,8 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::multi_dict::tuples;
 use super::pay;
-use super::python::{converted, given};
-use crate::http::cookies;
+use super::python::{get, get_list, given};
+use crate::http::cookies::Hidden;
 
 #[derive(Debug, Default)]
 pub struct Headers {
@@ -22,20 +22,14 @@ pub struct Headers {
 
 impl Headers {
     /// The headers that a template may see. Those of the same name are joined, as WSGI servers do
-    /// it; the cookie called `session_cookie` is left out.
+    /// it; what carries a session, as the cookie called `session_cookie` does, is left out.
     pub fn visible(sent: &HeaderMap, session_cookie: &str) -> Self {
+        let hidden = Hidden::new(sent, session_cookie);
         let mut new = Self::default();
         for name in sent.keys() {
-            let value = if name == header::COOKIE {
-                let Some(cookies) = cookies::without_sessions(sent, session_cookie) else {
-                    continue;
-                };
-                cookies
-            } else {
-                let values: Vec<&[u8]> =
-                    sent.get_all(name).iter().map(HeaderValue::as_bytes).collect();
-                values.join(&b","[..])
-            };
+            let values: Vec<&[u8]> = sent.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            let separator = if name == header::COOKIE { &b"; "[..] } else { b"," };
+            let Some(value) = hidden.without(name, &values.join(separator)) else { continue };
             // WSGI has headers in Latin-1, whatever a browser meant.
             let value: String = value.iter().copied().map(char::from).collect();
             new.bytes += name.as_str().len() + value.len() + size_of::<(Value, Value)>();
@@ -86,24 +80,9 @@ impl Object for Headers {
             pay(state, self.bytes)?;
         }
         Ok(match method {
-            "get" => {
-                let [name, default, kind] = given(args, ["key", "default", "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                match self.get_value(&name) {
-                    Some(value) => converted(state, value, kind.as_ref())?,
-                    None => default.unwrap_or(Value::from(())),
-                }
-            }
-            "getlist" | "get_all" => {
-                let [name, kind] =
-                    given(args, [if method == "getlist" { "key" } else { "name" }, "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                let value = self.get_value(&name);
-                value
-                    .into_iter()
-                    .map(|value| converted(state, value, kind.as_ref()))
-                    .collect::<Result<Value, Error>>()?
-            }
+            "get" => get(state, args, |name| self.get_value(name))?,
+            "getlist" => get_list(state, args, "key", |name| self.get_value(name))?,
+            "get_all" => get_list(state, args, "name", |name| self.get_value(name))?,
             "items" | "to_wsgi_list" => {
                 let [_] = given(args, ["lower"])?;
                 tuples(self.pairs())

@@ -9,7 +9,7 @@ use minijinja::value::{Enumerator, Object, ObjectExt, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::pay;
-use super::python::{converted, given};
+use super::python::{get, get_list, given};
 
 /// As which of Werkzeug's classes it is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,22 +95,8 @@ impl Object for MultiDict {
             pay(state, self.bytes)?;
         }
         Ok(match method {
-            "get" => {
-                let [name, default, kind] = given(args, ["key", "default", "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                match self.get_value(&name) {
-                    Some(value) => converted(state, value, kind.as_ref())?,
-                    None => default.unwrap_or(Value::from(())),
-                }
-            }
-            "getlist" => {
-                let [name, kind] = given(args, ["key", "type"])?;
-                let name = name.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
-                let values = self.all(&name).iter().cloned();
-                values
-                    .map(|value| converted(state, value, kind.as_ref()))
-                    .collect::<Result<Value, Error>>()?
-            }
+            "get" => get(state, args, |name| self.get_value(name))?,
+            "getlist" => get_list(state, args, "key", |name| self.all(name).to_vec())?,
             "to_dict" => {
                 let [flat] = given(args, ["flat"])?;
                 if flat.is_none_or(|flat| flat.is_true()) {

@@ -1,5 +1,5 @@
-//! What values of Flask need of Python: arguments by place or by name, `type=`, and objects that
-//! print in a way of their own.
+//! What values of Flask need of Python: arguments by place or by name, the lookups of dictionaries with
+//! `type=`, and objects that print in a way of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,12 +29,39 @@ pub fn given<const N: usize>(
     Ok(given)
 }
 
+/// What Werkzeug's dictionaries answer to `get(key, default, type)`.
+pub fn get(
+    state: &mut State,
+    args: &[Value],
+    value_of: impl FnOnce(&Value) -> Option<Value>,
+) -> Result<Value, Error> {
+    let [key, default, kind] = given(args, ["key", "default", "type"])?;
+    let key = key.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
+    match value_of(&key) {
+        Some(value) => converted(state, value, kind.as_ref()),
+        None => Ok(default.unwrap_or(Value::from(()))),
+    }
+}
+
+/// What they answer to `getlist(key, type)`. `parameter` is what the method calls its key.
+pub fn get_list<V: IntoIterator<Item = Value>>(
+    state: &mut State,
+    args: &[Value],
+    parameter: &str,
+    values_of: impl FnOnce(&Value) -> V,
+) -> Result<Value, Error> {
+    let [key, kind] = given(args, [parameter, "type"])?;
+    let key = key.ok_or_else(|| Error::from(ErrorKind::MissingArgument))?;
+    let values = values_of(&key).into_iter();
+    values.map(|value| converted(state, value, kind.as_ref())).collect()
+}
+
 /// `value` as the argument `type=` makes it.
 ///
 /// # Errors
 /// A type that a template does not know: Jinja2 has no `int` either, and fails as soon as there is
 /// a value to convert.
-pub fn converted(state: &mut State, value: Value, kind: Option<&Value>) -> Result<Value, Error> {
+fn converted(state: &mut State, value: Value, kind: Option<&Value>) -> Result<Value, Error> {
     match kind {
         None => Ok(value),
         Some(kind) if kind.is_none() => Ok(value),

@@ -55,7 +55,7 @@ fn lock(file: &File, path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Who holds the lock, as far as the kernel tells: "process 1234".
+/// The holder of the lock, as far as the kernel tells: "process 1234".
 fn holder(file: &File) -> String {
     let inode = file.metadata().map(|metadata| metadata.ino()).unwrap_or_default();
     let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();

@@ -188,7 +188,7 @@ impl World {
             }
         }
         assert_eq!(state.new_message_count, self.expected.count(user, partner));
-        // Who is told nothing must have nothing to learn.
+        // A device that is told nothing must have nothing to learn.
         if moved {
             let count = state.new_message_count;
             self.connected(user).for_each(|device| device.count_changed(partner, count));
@@ -239,7 +239,7 @@ impl World {
         }
     }
 
-    /// Whoever was away comes back, and everything is as expected: on each device that lived through
+    /// Everybody who was away comes back, and everything is as expected: on each device that lived through
     /// it, and on one that is loaded now.
     async fn check(&mut self) {
         for user in 0..PEOPLE {

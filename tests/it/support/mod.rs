@@ -1,11 +1,13 @@
 //! What the tests stand on: a fixed clock, a store in a folder of its own, a running site.
 
 pub mod log;
+pub mod program;
 pub mod site;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -60,4 +62,16 @@ pub fn flask_database() -> (std::path::PathBuf, TempDir) {
     let path = dir.path().join("messenger.db");
     std::fs::copy("tests/fixtures/flask-messenger.db", &path).unwrap();
     (path, dir)
+}
+
+/// Changes a database behind the program's back.
+pub fn change(path: &Path, sql: &str) {
+    let connection = Connection::open(path).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute_batch(sql).unwrap();
+}
+
+/// What a query for one number gives.
+pub fn number(path: &Path, query: &str) -> i64 {
+    Connection::open(path).unwrap().query_row(query, (), |row| row.get(0)).unwrap()
 }

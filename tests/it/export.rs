@@ -1,0 +1,138 @@
+//! The command `export`: what it says, with which exit code, and what it leaves.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use visavis::domain::{Body, TypedName, UserId};
+use visavis::store::NewMessage;
+
+use super::support::program::{assert_refused, names, run};
+use super::support::{NOW, change, flask_database, number, open};
+
+#[tokio::test]
+async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_password() {
+    let (path, dir) = flask_database();
+    let store = open(&path);
+    let hash = store.account_named(&TypedName::new("ann")).await.unwrap().unwrap().hash;
+    let bcrypt = format!("$2b$04${}", "x".repeat(53));
+    assert!(store.replace_hash(UserId(1), &hash, &bcrypt).await.unwrap());
+    let message = NewMessage {
+        sender: UserId(1),
+        receiver: UserId(2),
+        body: Body::parse("the very last".into(), 100).unwrap(),
+        at: NOW.into(),
+        client_id: None,
+    };
+    store.add_message(message).await.unwrap().unwrap();
+
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(said.contains("messages: 71") && said.contains("cannot read: 1"), "{said}");
+    let out = Connection::open(dir.path().join("out.db")).unwrap();
+    let last: (i64, String) = out
+        .query_row("SELECT rowid, message FROM messages ORDER BY rowid DESC LIMIT 1", (), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(last, (71, "the very last".to_owned()));
+    let hashes = number(
+        &dir.path().join("out.db"),
+        "SELECT count(*) FROM users WHERE hash LIKE 'scrypt:%' OR hash LIKE 'pbkdf2:%'",
+    );
+    assert_eq!(hashes, 8);
+    drop(store);
+}
+
+#[tokio::test]
+async fn an_export_lets_nobody_in_who_is_disabled() {
+    let (path, dir) = flask_database();
+    let store = open(&path);
+    let bob = store.account_named(&TypedName::new("bob")).await.unwrap().unwrap();
+    assert!(store.set_disabled(bob.user.id, Some(NOW)).await.unwrap());
+    drop(store);
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(
+        said.contains("users who are disabled, and whom no password lets in there: 1"),
+        "{said}"
+    );
+    let query =
+        |name| format!("SELECT count(*) FROM users WHERE username = '{name}' AND hash = '!'");
+    let out = dir.path().join("out.db");
+    assert_eq!((number(&out, &query("bob")), number(&out, &query("ann"))), (1, 0));
+}
+
+#[test]
+fn a_database_of_an_older_version_is_exported_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../fixtures/schema-1.sql")).unwrap();
+    old.execute_batch("INSERT INTO users (username, hash) VALUES ('ann', 'scrypt:1:1:1$a$b')")
+        .unwrap();
+    drop(old);
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(said.contains("users: 1"), "{said}");
+    assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), 1);
+}
+
+#[test]
+fn an_export_has_the_tables_that_the_flask_chat_makes() {
+    let (_path, dir) = flask_database();
+    let (code, _, error) = run(dir.path(), &["import", "messenger.db", "--database", "new.db"]);
+    assert_eq!(code, Some(0), "{error}");
+    // As a server leaves it.
+    change(&dir.path().join("new.db"), "PRAGMA journal_mode = WAL");
+    let arguments = ["export", "--flask", "out.db", "--database", "new.db"];
+    let (code, _, error) = run(dir.path(), &arguments);
+    assert_eq!(code, Some(0), "{error}");
+    assert_eq!(names(dir.path()), ["messenger.db", "new.db", "out.db"]);
+    let out = dir.path().join("out.db");
+    assert_eq!(structure(&out), structure(Path::new("tests/fixtures/flask-messenger.db")));
+}
+
+/// Columns, foreign keys and unique keys of the three tables, as SQLite understands them.
+fn structure(path: &Path) -> Vec<String> {
+    let connection = Connection::open(path).unwrap();
+    let mut found = Vec::new();
+    for table in ["users", "chats", "messages"] {
+        for pragma in ["table_info", "foreign_key_list", "index_list"] {
+            let mut query =
+                connection.prepare(&format!("SELECT * FROM pragma_{pragma}('{table}')")).unwrap();
+            let columns = query.column_count();
+            let rows = query.query_map((), |row| {
+                (0..columns)
+                    .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let mut rows: Vec<String> =
+                rows.unwrap().map(|row| format!("{table} {pragma}: {:?}", row.unwrap())).collect();
+            rows.sort();
+            found.extend(rows);
+        }
+    }
+    found.retain(|row| !row.contains("foreign_key_list"));
+    for table in ["chats", "messages"] {
+        let mut keys = connection
+            .prepare("SELECT \"from\" || ' ' || \"table\" || ' ' || \"to\" FROM pragma_foreign_key_list(?1) ORDER BY 1")
+            .unwrap();
+        let keys: Vec<String> =
+            keys.query_map([table], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        found.push(format!("{table}: {keys:?}"));
+    }
+    found
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_not_exported() {
+    let (_path, dir) = flask_database();
+    let arguments = ["export", "--flask", "out.db"];
+    assert_refused(dir.path(), &arguments, &["messenger.db is no database of visavis"]);
+    assert_refused(
+        dir.path(),
+        &["export", "--flask", "out.db", "--database", "no.db"],
+        &["there is no file no.db"],
+    );
+    assert_eq!(names(dir.path()), ["messenger.db"]);
+}
