@@ -158,7 +158,7 @@ fn a_wrong_setting_names_the_flag_and_an_example() {
     for (flag, value, words) in [
         ("listen", "chat.example:5000", "as in 127.0.0.1:5000"),
         ("public-url", "chat.example", "https://chat.example"),
-        ("bcrypt-cost", "99", "4..=15"),
+        ("bcrypt-cost", "99", "from 4 to 15, as in 12"),
         ("registration", "perhaps", "open, invite, closed"),
         ("rate-limits", "no", "on, off"),
         ("trusted-proxy", "proxy", "as in 10.0.0.0/8"),
