@@ -65,11 +65,10 @@ fn main() -> ExitCode {
             start_log(&config).and_then(|_| commands::export::flask(&config.database, flask))
         }
         Some(Command::User(command)) => {
-            start_log(&config).and_then(|_| commands::user::run(&config, command))
+            start_log_of_people(&config).and_then(|_| commands::user::run(&config, command))
         }
-        Some(Command::Invite { valid_for, create }) => {
-            start_log(&config).and_then(|_| commands::invite::run(&config, *valid_for, *create))
-        }
+        Some(Command::Invite { valid_for, create }) => start_log_of_people(&config)
+            .and_then(|_| commands::invite::run(&config, *valid_for, *create)),
         None => run(&config, &signals),
     };
     match outcome {
@@ -204,8 +203,17 @@ fn overrides(config: &Config) -> String {
     format!("it uses {}", found.join(", "))
 }
 
+/// Without the lines of failed writes: the command says itself why it failed.
+fn start_log_of_people(config: &Config) -> anyhow::Result<LogLimits> {
+    start_log_with(config, &format!("{LOG_FILTER},visavis::store::sqlite::writer=off"))
+}
+
 fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
-    let filter = config::log_filter(&config.log, LOG_FILTER);
+    start_log_with(config, LOG_FILTER)
+}
+
+fn start_log_with(config: &Config, usual: &str) -> anyhow::Result<LogLimits> {
+    let filter = config::log_filter(&config.log, usual);
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!(
             "--log {}: give a level such as info, or a filter such as visavis=debug",

@@ -48,12 +48,18 @@ fn database(config: &Config) -> (Vec<Finding>, Option<String>) {
     };
     let whose = match sound.found {
         Inspection::Missing => format!("{path} would be made"),
+        Inspection::Empty => format!("{path} is empty, and the database would be made in it"),
         Inspection::Ours => format!("{path} is a database of visavis"),
         Inspection::Older => {
             format!("{path} is a database of an older visavis and would be brought to this one")
         }
         Inspection::Flask => {
             format!("{path} is the Flask chat's and would be converted, with a backup beside it")
+        }
+        Inspection::Unfinished => {
+            format!(
+                "{path} was left in the middle of a write, which would be undone before it is looked at"
+            )
         }
     };
     let note = sound.costly_hashes.sentence().map(|sentence| format!("{path} has {sentence}"));
