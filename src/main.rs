@@ -32,6 +32,14 @@ use self::commands::signals::Signals;
 const WRONG_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
+    // First of all: until then, a signal ends the process as if it had crashed.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("visavis: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let config = match config::file::load(&arguments) {
         Ok(config) => config,
@@ -41,13 +49,7 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_SETTING);
         }
     };
-    let signals = match Signals::listen(config.command.is_none()) {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("visavis: {error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
+    signals.begin(config.command.is_none());
     let outcome = match &config.command {
         Some(Command::Health) => commands::health::check(config.listen),
         Some(Command::Check) if commands::check::run(&config) => Ok(()),

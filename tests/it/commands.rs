@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -397,4 +397,110 @@ fn a_write_that_finds_no_room_is_told_without_a_drivers_words() {
     let (code, line) = run_without_room(dir.path(), 0, arguments);
     assert!(!line.contains("I/O error") && !line.contains("Something went wrong"), "{line}");
     assert_refused(arguments, (code, line), "messenger.db could not be read or written");
+}
+
+/// A started program that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+fn send(signal: &str, to: &Child) {
+    let pid = to.id().to_string();
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+}
+
+fn has_partial(folder: &Path) -> bool {
+    let mut names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.any(|name| name.to_str().unwrap().contains(".partial-"))
+}
+
+/// Sends the signal when the new file is begun; `None` where that came too late.
+fn interrupted(folder: &Path, arguments: &[&str], signal: &str) -> Option<(Option<i32>, String)> {
+    let mut command = Command::new(PROGRAM);
+    command.current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    while !has_partial(folder) {
+        if running.0.try_wait().unwrap().is_some() {
+            return None;
+        }
+    }
+    send(signal, &running.0);
+    let code = running.0.wait().unwrap().code();
+    let mut line = String::new();
+    std::io::Read::read_to_string(running.0.stderr.as_mut().unwrap(), &mut line).unwrap();
+    line.contains("interrupted").then_some((code, line))
+}
+
+#[test]
+fn an_interrupted_command_says_so_and_leaves_nothing_behind() {
+    let (flask, dir) = flask_database();
+    Connection::open(&flask)
+        .unwrap()
+        .execute_batch(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+             INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+             SELECT sender_id, receiver_id, message, timestamp
+             FROM n, (SELECT * FROM messages LIMIT 1)",
+        )
+        .unwrap();
+    assert_eq!(run(dir.path(), &["import", "messenger.db", "--database", "ours.db"]).0, Some(0));
+    let before = content(dir.path());
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        for arguments in [
+            &["import", "messenger.db", "--database", "new.db"][..],
+            &["backup", "new.db", "--database", "ours.db"],
+            &["export", "--flask", "new.db", "--database", "ours.db"],
+        ] {
+            let outcome = (0..50).find_map(|_| {
+                let outcome = interrupted(dir.path(), arguments, signal);
+                if outcome.is_none() {
+                    // It was complete before the signal came.
+                    _ = fs::remove_file(dir.path().join("new.db"));
+                }
+                outcome
+            });
+            let (found, line) = outcome.expect("it was never interrupted");
+            assert_eq!((found, line.lines().count()), (Some(code), 1), "{arguments:?}: {line}");
+            assert!(line.contains("visavis: interrupted"), "{arguments:?}: {line}");
+            if line.contains("removed") {
+                assert!(content(dir.path()) == before, "{arguments:?}: something was left");
+            }
+            assert!(!has_partial(dir.path()), "{arguments:?}: a part was left");
+            _ = fs::remove_file(dir.path().join("new.db"));
+        }
+    }
+}
+
+#[test]
+fn signals_are_listened_to_before_the_settings_are_read() {
+    const SETTINGS_BYTES: usize = 1_000_000;
+    let dir = tempfile::tempdir().unwrap();
+    let comment = format!("# {}\n", "x".repeat(97));
+    fs::write(dir.path().join("visavis.toml"), comment.repeat(SETTINGS_BYTES / 100)).unwrap();
+    let was_first = || {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(dir.path()).args(START).stderr(Stdio::null());
+        let mut running = Running(command.spawn().unwrap());
+        let of_process = |what: &str, field: &str| {
+            let text = fs::read_to_string(format!("/proc/{}/{what}", running.0.id())).unwrap();
+            text.lines().find_map(|line| line.strip_prefix(field)).unwrap().trim().to_owned()
+        };
+        let begun = Instant::now();
+        // SIGHUP, SIGINT and SIGTERM are numbers 1, 2 and 15.
+        let all = 1 | 1 << 1 | 1 << 14;
+        while u64::from_str_radix(&of_process("status", "SigCgt:"), 16).unwrap() & all != all {
+            assert!(begun.elapsed() < Duration::from_secs(30), "no signals are listened to");
+        }
+        let read: usize = of_process("io", "rchar:").parse().unwrap();
+        send("-TERM", &running.0);
+        // An exit code, not a death by the signal, and the one of a server.
+        assert_eq!(running.0.wait().unwrap().code(), Some(0));
+        read < SETTINGS_BYTES
+    };
+    assert!((0..50).any(|_| was_first()), "the settings are read first");
 }
