@@ -18,7 +18,7 @@ use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
-use visavis::http::{LOG_FILTER, Views};
+use visavis::http::{self, LOG_FILTER, Views};
 use visavis::log::LogLimits;
 use visavis::service::{Passwords, upkeep};
 use visavis::store::sqlite::SqliteStore;
@@ -89,7 +89,9 @@ fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // Before the database is opened: a start that fails for the port must not have converted it.
+    // Before the database is opened: a start that fails for a folder or the port must not have converted
+    // it.
+    http::check_folders(config)?;
     let listener = runtime
         .block_on(TcpListener::bind(config.listen))
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;

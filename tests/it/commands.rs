@@ -328,6 +328,12 @@ fn a_file_in_a_folder_that_cannot_be_searched_is_not_called_missing() {
         let said = run_as_anybody(&dir, dir.path(), &arguments);
         assert_refused(&arguments, said, "closed/messenger.db cannot be reached");
     }
+    for flag in ["--templates", "--static"] {
+        for arguments in [START, CHECK].map(|arguments| [arguments, &[flag, "closed"]].concat()) {
+            let said = run_as_anybody(&dir, dir.path(), &arguments);
+            assert_refused(&arguments, said, &format!("{flag} closed: the folder cannot be read"));
+        }
+    }
     fs::set_permissions(&closed, Permissions::from_mode(0o777)).unwrap();
 }
 

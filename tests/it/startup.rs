@@ -331,6 +331,28 @@ fn a_start_that_fails_for_its_port_converts_nothing() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
+#[test]
+fn a_start_that_fails_for_a_folder_converts_nothing_and_says_what_is_wrong_with_it() {
+    let (path, dir) = flask_database();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let before = fs::read(&path).unwrap();
+    for flag in ["--templates", "--static"] {
+        for (folder, reason) in
+            [("nowhere", "there is no such folder"), ("file", "it is no folder")]
+        {
+            let arguments = [flag, folder, "--listen", "127.0.0.1:0"];
+            let sentence = format!("{flag} {folder}: {reason}");
+            let mut command = Command::new("timeout");
+            command.current_dir(dir.path()).args(["30", PROGRAM]).args(arguments);
+            let (code, line) = said(command.output().unwrap());
+            assert!(code == Some(1) && line.contains(&sentence), "{line}");
+            let (code, lines) = checked(dir.path(), &arguments);
+            assert!(code == Some(1) && lines.contains(&sentence), "{lines}");
+            assert_eq!(fs::read(&path).unwrap(), before, "{sentence}: it was converted");
+        }
+    }
+}
+
 fn checked(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let output =
         Command::new(PROGRAM).current_dir(dir).arg("check").args(arguments).output().unwrap();
