@@ -148,8 +148,9 @@ impl TypedValueParser for FilePath {
             return Ok(trimmed.into());
         }
         let Self(example) = *self;
+        let what = if trimmed.is_empty() { "a path" } else { "a path without NUL characters" };
         let refuse = move |_: &str| -> Result<PathBuf, String> {
-            Err(format!("give a path without NUL characters, as in {example}"))
+            Err(format!("give {what}, as in {example}"))
         };
         refuse.parse_ref(command, argument, OsStr::new(&*trimmed.to_string_lossy()))
     }
