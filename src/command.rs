@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
+use clap::builder::StringValueParser;
+
+use crate::config::{FilePath, InUtf8};
 
 /// How long a link may be good at most.
 const LIFE_MAX: Duration = Duration::from_hours(365 * 24);
@@ -22,6 +25,7 @@ pub enum Command {
     /// interrupted is simply started again.
     Import {
         /// The Flask chat's database
+        #[arg(value_parser = FilePath("messenger.db"))]
         flask_db: PathBuf,
         /// Only say what an import would take and put right; nothing is written
         #[arg(long)]
@@ -34,12 +38,13 @@ pub enum Command {
     /// Do not copy over the old file: a server that is still running would write into it.
     Backup {
         /// The file to write; it must not exist yet
+        #[arg(value_parser = FilePath("chat-backup.db"))]
         file: PathBuf,
     },
     /// Write the database (--database) as another program reads it; a server may be running on it
     Export {
         /// The file to write: a database that the Flask chat opens; it must not exist yet
-        #[arg(long, value_name = "OUT")]
+        #[arg(long, value_name = "OUT", value_parser = FilePath("back.db"))]
         flask: PathBuf,
     },
     /// See who may use the chat, let people in and shut them out; a server may be running
@@ -50,12 +55,17 @@ pub enum Command {
     /// Print a link with which one person may register, once, where --registration is invite
     Invite {
         /// How long the link is good, as in 12h or 7d; at most 365d
-        #[arg(long, default_value = "7d", value_name = "TIME", value_parser = parse_life)]
+        #[arg(long, default_value = "7d", value_name = "TIME", value_parser = InUtf8(parse_life))]
         valid_for: Duration,
         /// Make the database if there is none
         #[arg(long)]
         create: bool,
     },
+}
+
+/// Takes a person's name as it is.
+fn name() -> InUtf8<StringValueParser> {
+    InUtf8(StringValueParser::new())
 }
 
 /// A time such as `7d`.
@@ -79,6 +89,7 @@ pub enum UserCommand {
     /// Add a person, and print a link with which they set their password, once, within 4 hours
     Add {
         /// The new person's name
+        #[arg(value_parser = name())]
         name: String,
         /// Make the database if there is none
         #[arg(long)]
@@ -87,11 +98,13 @@ pub enum UserCommand {
     /// Shut a person out: sessions and sockets end, and no login succeeds
     Disable {
         /// The person's name
+        #[arg(value_parser = name())]
         name: String,
     },
     /// Let a person in again who was shut out, with the password they had
     Enable {
         /// The person's name
+        #[arg(value_parser = name())]
         name: String,
     },
     /// Print a link with which a person sets a new password, once, within 4 hours
@@ -100,11 +113,13 @@ pub enum UserCommand {
     /// replaces the one before.
     ResetPassword {
         /// The person's name
+        #[arg(value_parser = name())]
         name: String,
     },
     /// End every session of a person, and its sockets
     SignOut {
         /// The person's name
+        #[arg(value_parser = name())]
         name: String,
     },
 }

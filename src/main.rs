@@ -18,7 +18,7 @@ use visavis::app::App;
 use visavis::clock::{Clock, SystemClock};
 use visavis::command::Command;
 use visavis::config::{self, Config, LogFormat};
-use visavis::http::{LOG_FILTER, Views};
+use visavis::http::{self, LOG_FILTER, Views};
 use visavis::log::{LogLimits, OneLine};
 use visavis::service::{Passwords, upkeep};
 use visavis::store::sqlite::SqliteStore;
@@ -32,6 +32,14 @@ use self::commands::signals::Signals;
 const WRONG_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
+    // First of all: until then, a signal ends the process as if it had crashed.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("visavis: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let config = match config::file::load(&arguments) {
         Ok(config) => config,
@@ -41,13 +49,7 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_SETTING);
         }
     };
-    let signals = match Signals::listen(config.command.is_none()) {
-        Ok(signals) => signals,
-        Err(error) => {
-            eprintln!("visavis: {error:#}");
-            return ExitCode::FAILURE;
-        }
-    };
+    signals.begin(config.command.is_none());
     let outcome = match &config.command {
         Some(Command::Health) => commands::health::check(config.listen),
         Some(Command::Check) if commands::check::run(&config) => Ok(()),
@@ -65,11 +67,10 @@ fn main() -> ExitCode {
             start_log(&config).and_then(|_| commands::export::flask(&config.database, flask))
         }
         Some(Command::User(command)) => {
-            start_log(&config).and_then(|_| commands::user::run(&config, command))
+            start_log_of_people(&config).and_then(|_| commands::user::run(&config, command))
         }
-        Some(Command::Invite { valid_for, create }) => {
-            start_log(&config).and_then(|_| commands::invite::run(&config, *valid_for, *create))
-        }
+        Some(Command::Invite { valid_for, create }) => start_log_of_people(&config)
+            .and_then(|_| commands::invite::run(&config, *valid_for, *create)),
         None => run(&config, &signals),
     };
     match outcome {
@@ -88,7 +89,9 @@ fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // Before the database is opened: a start that fails for the port must not have converted it.
+    // Before the database is opened: a start that fails for a folder or the port must not have converted
+    // it.
+    http::check_folders(config)?;
     let listener = runtime
         .block_on(TcpListener::bind(config.listen))
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
@@ -204,8 +207,17 @@ fn overrides(config: &Config) -> String {
     format!("it uses {}", found.join(", "))
 }
 
+/// Without the lines of failed writes: the command says itself why it failed.
+fn start_log_of_people(config: &Config) -> anyhow::Result<LogLimits> {
+    start_log_with(config, &format!("{LOG_FILTER},visavis::store::sqlite::writer=off"))
+}
+
 fn start_log(config: &Config) -> anyhow::Result<LogLimits> {
-    let filter = config::log_filter(&config.log, LOG_FILTER);
+    start_log_with(config, LOG_FILTER)
+}
+
+fn start_log_with(config: &Config, usual: &str) -> anyhow::Result<LogLimits> {
+    let filter = config::log_filter(&config.log, usual);
     let filter = EnvFilter::try_new(filter).with_context(|| {
         format!(
             "--log {}: give a level such as info, or a filter such as visavis=debug",

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use visavis::config::Config;
-use visavis::http::check_templates;
+use visavis::http::{check_templates, must_be_folder};
 use visavis::store::sqlite::{Inspection, SqliteStore};
 use visavis::transport::open_files;
 
@@ -48,12 +48,18 @@ fn database(config: &Config) -> (Vec<Finding>, Option<String>) {
     };
     let whose = match sound.found {
         Inspection::Missing => format!("{path} would be made"),
+        Inspection::Empty => format!("{path} is empty, and the database would be made in it"),
         Inspection::Ours => format!("{path} is a database of visavis"),
         Inspection::Older => {
             format!("{path} is a database of an older visavis and would be brought to this one")
         }
         Inspection::Flask => {
             format!("{path} is the Flask chat's and would be converted, with a backup beside it")
+        }
+        Inspection::Unfinished => {
+            format!(
+                "{path} was left in the middle of a write, which would be undone before it is looked at"
+            )
         }
     };
     let note = sound.costly_hashes.sentence().map(|sentence| format!("{path} has {sentence}"));
@@ -65,8 +71,8 @@ fn templates(config: &Config) -> Vec<Finding> {
     let Some(folder) = &config.templates else {
         return vec![Ok("pages are drawn from the templates in the program".to_owned())];
     };
-    if !folder.is_dir() {
-        return vec![Err(format!("--templates {}: there is no such folder", folder.display()))];
+    if let Err(error) = must_be_folder("--templates", folder) {
+        return vec![Err(error.to_string())];
     }
     let problems = check_templates(folder);
     if problems.is_empty() {
@@ -76,13 +82,11 @@ fn templates(config: &Config) -> Vec<Finding> {
 }
 
 fn static_files(config: &Config) -> Finding {
-    match &config.static_files {
-        None => Ok("static files are those in the program".to_owned()),
-        Some(folder) if folder.is_dir() => {
-            Ok(format!("static files come from {} first", folder.display()))
-        }
-        Some(folder) => Err(format!("--static {}: there is no such folder", folder.display())),
-    }
+    let Some(folder) = &config.static_files else {
+        return Ok("static files are those in the program".to_owned());
+    };
+    must_be_folder("--static", folder).map_err(|error| error.to_string())?;
+    Ok(format!("static files come from {} first", folder.display()))
 }
 
 #[expect(

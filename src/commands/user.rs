@@ -10,7 +10,7 @@ use time::macros::format_description;
 use visavis::clock::SystemClock;
 use visavis::command::UserCommand;
 use visavis::config::Config;
-use visavis::domain::{UserId, is_printable};
+use visavis::domain::{Error, UserId, is_printable};
 use visavis::service::{Link, Operator};
 use visavis::store::Listed;
 use visavis::store::sqlite::{OpenError, SqliteStore};
@@ -26,20 +26,37 @@ pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
     }
     let store = match command {
         UserCommand::Add { create, .. } => open_or_make(&config.database, *create)?,
-        _ => SqliteStore::open_beside(&config.database)?,
+        UserCommand::List => SqliteStore::open_beside(&config.database)?,
+        _ => SqliteStore::open_beside_to_write(&config.database)?,
     };
     let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(act(config, &operator, command))
+    runtime.block_on(act(config, &operator, command)).map_err(|error| explain(config, error))
+}
+
+/// A failure of the store in the words of [`OpenError`]: a person on a page must not read the cause, but
+/// the operator must.
+pub fn explain(config: &Config, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast() {
+        Ok(Error::Internal(cause)) => OpenError::of_store(&config.database, &*cause).into(),
+        Ok(error) => error.into(),
+        Err(error) => error,
+    }
 }
 
 /// The first people may be let in before the first start, with `create`. Without it a path with a
 /// typing error makes no database.
 pub fn open_or_make(database: &Path, create: bool) -> anyhow::Result<SqliteStore> {
-    match SqliteStore::open_beside(database) {
-        Err(OpenError::Missing(_)) if create => Ok(SqliteStore::open(database)?),
+    match SqliteStore::open_beside_to_write(database) {
+        Err(OpenError::Missing(_) | OpenError::Empty(_)) if create => {
+            Ok(SqliteStore::open(database)?)
+        }
         Err(OpenError::Missing(path)) => bail!(
             "there is no database {}; name it with --database, or add --create to make it",
+            path.display()
+        ),
+        Err(OpenError::Empty(path)) => bail!(
+            "{} is empty; name another with --database, or add --create to make the database in it",
             path.display()
         ),
         opened => Ok(opened?),

@@ -2,18 +2,26 @@
 //! environment, and that before the file, because the file's values become the flags' defaults.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory, Error, FromArgMatches};
-use toml::{Table, Value};
+use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use super::shown::with_short_help;
 
 /// The file that is read when no other is named; it need not exist.
 const USUAL: &str = "visavis.toml";
+
+/// How large the file may be. All settings with a comment each take a hundredth of it.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of a value of the wrong kind is shown.
+const SHOWN_CHARS_MAX: usize = 60;
 
 /// Reads the arguments (the program's name first), the environment and the file.
 ///
@@ -23,17 +31,19 @@ const USUAL: &str = "visavis.toml";
 pub fn load(arguments: &[OsString]) -> Result<Config, Error> {
     let mut command = command();
     if let Some((path, text)) = read(&command, arguments)? {
-        let refuse = |reason: String| {
-            let sentence = format!("{}: {reason}", path.display());
+        let refuse = |place: usize, reason: String| {
+            let line = text.get(..place).unwrap_or_default().matches('\n').count() + 1;
+            let sentence = format!("{}: line {line}: {reason}", path.display());
             Config::command().error(ErrorKind::InvalidValue, sentence)
         };
-        let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            refuse(format!("line {line}: {}", error.message().replace('\n', ", ")))
+        let table = DeTable::parse(&text).map_err(|error| {
+            let place = error.span().map_or(0, |span| span.start);
+            refuse(place, error.message().replace('\n', ", "))
         })?;
-        for (key, value) in table {
-            command = with_default(command, &key, &value).map_err(refuse)?;
+        for (key, value) in table.get_ref() {
+            let source = text.get(value.span()).unwrap_or_default();
+            command = with_default(command, key.get_ref(), value.get_ref(), source)
+                .map_err(|reason| refuse(key.span().start, reason))?;
         }
     }
     let mut command = with_short_help(command);
@@ -69,6 +79,8 @@ fn one_line(error: &Error) -> String {
         lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     let line = lines.join(" ").trim_start_matches("error: ").to_owned();
+    // A value may have characters that would do something to a terminal.
+    let line = line.replace(char::is_control, "\u{fffd}");
     let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else {
         return line;
     };
@@ -87,30 +99,90 @@ fn read(command: &Command, arguments: &[OsString]) -> Result<Option<(PathBuf, St
     let matches = asked.try_get_matches_from(arguments)?;
     let named = matches.get_one::<PathBuf>("config");
     let path = named.map_or(Path::new(USUAL), PathBuf::as_path);
-    match std::fs::read_to_string(path) {
+    match read_file(path) {
         Ok(text) => Ok(Some((path.to_owned(), text))),
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let sentence = format!("cannot read {} (--config): {error}", path.display());
+        Err(NotRead::Missing) if named.is_none() => Ok(None),
+        Err(reason) => {
+            let sentence = format!(
+                "cannot read the settings in {} (--config, VISAVIS_CONFIG): {reason}",
+                path.display()
+            );
             Err(command.clone().error(ErrorKind::Io, sentence))
         }
     }
 }
 
-/// Makes a value of the file the default of the flag of that name.
-fn with_default(command: Command, key: &str, value: &Value) -> Result<Command, String> {
+/// Why a settings file was not read.
+#[derive(Debug, thiserror::Error)]
+enum NotRead {
+    #[error("there is no such file; name one, as in --config {USUAL}")]
+    Missing,
+    #[error("it is no file; name one, as in --config {USUAL}")]
+    NoFile,
+    #[error("it is larger than {FILE_BYTES_MAX} bytes; name another, as in --config {USUAL}")]
+    TooLarge,
+    #[error("it is not in UTF-8; write it again as text in UTF-8")]
+    NotText,
+    #[error("{0}")]
+    Failed(std::io::Error),
+}
+
+impl From<std::io::Error> for NotRead {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// The text of a settings file. A pipe is not opened, because its other end may never be: the start would
+/// wait for ever. `/dev/null` is an empty file, and so no settings.
+fn read_file(path: &Path) -> Result<String, NotRead> {
+    let found = fs::metadata(path)?;
+    let is_null = |device: u64| fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == device);
+    if found.file_type().is_char_device() && is_null(found.rdev()) {
+        return Ok(String::new());
+    }
+    if !found.is_file() {
+        return Err(NotRead::NoFile);
+    }
+    if found.len() > FILE_BYTES_MAX {
+        return Err(NotRead::TooLarge);
+    }
+    String::from_utf8(fs::read(path)?).map_err(|_| NotRead::NotText)
+}
+
+/// Makes a value of the file, which stands there as `source`, the default of the flag of that name.
+fn with_default(
+    command: Command,
+    key: &str,
+    value: &DeValue<'_>,
+    source: &str,
+) -> Result<Command, String> {
     let known = |argument: &&clap::Arg| argument.get_long() == Some(key) && key != "config";
     let Some(argument) = command.get_arguments().find(known) else {
         return Err(format!("there is no setting {key:?}; `visavis --help` lists them"));
     };
     let is_switch = matches!(argument.get_action(), ArgAction::SetTrue);
     let text = match value {
-        Value::String(text) if !is_switch => text.clone(),
-        Value::Integer(number) if !is_switch => number.to_string(),
-        Value::Boolean(on) if is_switch => on.to_string(),
-        Value::String(text) if matches!(text.trim(), "true" | "false") => text.trim().to_owned(),
-        _ if is_switch => return Err(format!("{key} is true or false, not {value}")),
-        _ => return Err(format!("{key} is a text or a number, not {value}")),
+        DeValue::Boolean(on) if is_switch => on.to_string(),
+        DeValue::String(text) if matches!(text.trim(), "true" | "false") => text.trim().to_owned(),
+        _ if is_switch => {
+            return Err(format!("{key} is true or false, as in {key} = true, and not {source}"));
+        }
+        DeValue::String(text) => text.to_string(),
+        // A number of any length: the setting's own parser knows which ones it may be.
+        DeValue::Integer(number) => i128::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| number.to_string(), |number| number.to_string()),
+        DeValue::Array(list) if list.is_empty() && argument.get_value_delimiter().is_some() => {
+            return Ok(command);
+        }
+        DeValue::Array(list) if argument.get_value_delimiter().is_some() => {
+            let texts: Option<Vec<&str>> = list.iter().map(|one| one.get_ref().as_str()).collect();
+            texts.ok_or_else(|| of_one_kind(argument, key, source))?.join(",")
+        }
+        _ => return Err(of_one_kind(argument, key, source)),
     };
     let id = argument.get_id().clone();
     // Parsed here, so that what is wrong is said of the file and not of a flag nobody gave.
@@ -122,6 +194,23 @@ fn with_default(command: Command, key: &str, value: &Value) -> Result<Command, S
         alone.try_get_matches_from(given).map_err(|error| one_line(&error))?;
     }
     Ok(command.mut_arg(id, |argument| argument.default_value(text)))
+}
+
+/// The refusal of a value of a kind that the setting does not have.
+fn of_one_kind(argument: &clap::Arg, key: &str, source: &str) -> String {
+    let default = argument.get_default_values().first().and_then(|value| value.to_str());
+    let example = default.unwrap_or(match key {
+        "public-url" => "https://chat.example",
+        "trusted-proxy" => "10.0.0.0/8",
+        // The names of folders and of the cookie.
+        _ => key,
+    });
+    let kinds = match argument.get_value_delimiter() {
+        Some(_) => "a text, or a list of them",
+        None => "a text or a number",
+    };
+    let source: String = source.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{key} is {kinds}, as in {key} = {example:?}, and not {source}")
 }
 
 #[cfg(test)]
@@ -167,14 +256,42 @@ mod tests {
         for (file, words) in [
             ("colour = \"blue\"", "there is no setting \"colour\""),
             ("config = \"other.toml\"", "there is no setting \"config\""),
-            ("listen = [1]", "listen is a text or a number"),
+            ("listen = [1]", "as in listen = \"127.0.0.1:5000\", and not [1]"),
+            (
+                "\npublic-url = {}",
+                "line 2: public-url is a text or a number, as in public-url = \"https",
+            ),
+            (
+                "trusted-proxy = [1]",
+                "trusted-proxy is a text, or a list of them, as in trusted-proxy",
+            ),
+            ("trusted-proxy = [\"10.0.0.0/8\", \"no\"]", "as in 10.0.0.0/8"),
+            ("reload-templates = 1", "as in reload-templates = true"),
+            ("max-connections = 99999999999999999999999999999999999999999999", "as in 16384"),
+            ("max-connections = 0xffffffffffffffffffffffffffffffffffffffffff", "as in 16384"),
+            ("max-connections = -1", "as in 16384"),
+            ("templates = \"a\\u0000b\"", "without NUL characters, as in templates"),
             ("listen = \"nowhere\"", "--listen"),
-            ("bcrypt-cost = 99", "99 is not in 4..=15"),
+            ("bcrypt-cost = 99", "from 4 to 15, as in 12"),
             ("listen = ", "settings.toml"),
         ] {
             let error = load_with(file, &[]).unwrap_err();
             assert!(error.contains(words) && error.contains("settings.toml"), "{file}: {error}");
         }
+    }
+
+    #[test]
+    fn a_list_of_proxies_is_a_list_of_the_file_too() {
+        for (file, proxies) in [
+            ("trusted-proxy = [\"10.0.0.0/8\", \" 127.0.0.1 \"]", 2),
+            ("trusted-proxy = \"10.0.0.0/8, 127.0.0.1\"", 2),
+            ("trusted-proxy = []", 0),
+        ] {
+            assert_eq!(load_with(file, &[]).unwrap().trusted_proxy.len(), proxies, "{file}");
+        }
+        let config = load_with("max-connections = 0x_10", &[]);
+        assert!(config.is_err(), "TOML does not know it");
+        assert_eq!(load_with("max-connections = 0x1_0", &[]).unwrap().max_connections, 16);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod file;
 mod limits;
 mod listen;
 mod log;
+mod origin;
 mod public_url;
 mod shown;
 mod value;
@@ -13,18 +14,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::builder::{BoolishValueParser, EnumValueParser, PathBufValueParser};
+use clap::builder::{EnumValueParser, TypedValueParser};
 use ipnet::IpNet;
 
 pub use self::limits::{CountedBy, LIMITS, LIMITS_COUNT, Limit, LimitedAction, RateLimits};
 use self::listen::parse_listen;
 pub use self::log::log_filter;
 use self::log::parse_log;
+pub use self::origin::Origin;
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
-pub use self::value::{ContentPolicy, LogFormat, Origin, Rate, Registration, Sizes, Switch};
+pub use self::value::{ContentPolicy, LogFormat, Rate, Registration, Sizes, Switch};
+pub(crate) use self::value::{FilePath, InUtf8};
 use self::value::{
-    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_network, within,
+    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_network, parse_switch,
+    within,
 };
 use crate::command::Command;
 use crate::domain::BCRYPT_COST_MAX;
@@ -42,7 +46,7 @@ pub struct Config {
 
     /// A file with settings under the names of these flags [default: visavis.toml, if it is there]
     #[arg(long, global = true, env = "VISAVIS_CONFIG", value_name = "FILE",
-          value_parser = Trimmed(PathBufValueParser::new()))]
+          value_parser = FilePath("visavis.toml"))]
     pub config: Option<PathBuf>,
 
     /// The address and port to listen on; a port alone, as in 5000, is one of 127.0.0.1, and
@@ -64,7 +68,7 @@ pub struct Config {
         env = "VISAVIS_DATABASE",
         default_value = "messenger.db",
         value_name = "FILE",
-        value_parser = Trimmed(PathBufValueParser::new())
+        value_parser = FilePath("messenger.db")
     )]
     pub database: PathBuf,
 
@@ -80,16 +84,16 @@ pub struct Config {
 
     /// A folder of Jinja templates that come before the embedded ones, file by file
     #[arg(long, global = true, env = "VISAVIS_TEMPLATES", value_name = "DIR",
-          value_parser = Trimmed(PathBufValueParser::new()))]
+          value_parser = FilePath("templates"))]
     pub templates: Option<PathBuf>,
 
     /// A folder of static files that come before the embedded ones, file by file
     #[arg(long = "static", global = true, env = "VISAVIS_STATIC", value_name = "DIR",
-          value_parser = Trimmed(PathBufValueParser::new()))]
+          value_parser = FilePath("static"))]
     pub static_files: Option<PathBuf>,
 
     /// Read the templates again for each page, while they are being written
-    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(BoolishValueParser::new()))]
+    #[arg(long, global = true, env = "VISAVIS_RELOAD_TEMPLATES", value_parser = Trimmed(parse_switch))]
     pub reload_templates: bool,
 
     /// Whether pages may load and run only what comes from this server; auto means on, but off
@@ -193,7 +197,7 @@ pub struct Config {
     /// The cost of new password hashes: each step doubles the time of a login, and of a guess. A hash of a
     /// lower cost is replaced at its owner's next login
     #[arg(long, global = true, env = "VISAVIS_BCRYPT_COST", default_value_t = 12, value_name = "4-15",
-          value_parser = Trimmed(clap::value_parser!(u32).range(4..=i64::from(BCRYPT_COST_MAX))))]
+          value_parser = Trimmed(within(4..=BCRYPT_COST_MAX as usize, 12).try_map(u32::try_from)))]
     pub bcrypt_cost: u32,
 
     /// What to log: error, warn, info, debug or trace, or filters such as visavis::http=debug, which

@@ -1,6 +1,6 @@
 //! The address that browsers use for the chat: an origin, and the path below which the chat lies.
 
-use super::value::{Origin, parse_origin};
+use super::origin::{Origin, parse_origin};
 
 const EXAMPLES: &str = "as in https://chat.example or https://example.org/chat";
 const PATH_BYTES_MAX: usize = 200;

@@ -1,16 +1,15 @@
 //! What a setting may be, and how it is read from its text.
 
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error, ValueEnum};
-use hyper::Uri;
-use idna::{AsciiDenyList, domain_to_ascii_cow};
 use ipnet::IpNet;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,7 +74,7 @@ impl fmt::Display for Rate {
 }
 
 /// Reads a value without the blanks around it, which stay behind from env files and after the commas
-/// of a list. Every setting is read through it.
+/// of a list. Every setting but a path is read through it.
 #[derive(Debug, Clone)]
 pub(super) struct Trimmed<P>(pub P);
 
@@ -89,11 +88,71 @@ impl<P: TypedValueParser> TypedValueParser for Trimmed<P> {
         value: &OsStr,
     ) -> Result<Self::Value, Error> {
         let trimmed = value.to_str().map_or(value, |text| OsStr::new(text.trim()));
-        self.0.parse_ref(command, argument, trimmed)
+        parse_utf8(&self.0, command, argument, trimmed)
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         self.0.possible_values()
+    }
+}
+
+/// Reads a value that must be UTF-8. Of other bytes, clap does not say whose value they are.
+#[derive(Debug, Clone)]
+pub(crate) struct InUtf8<P>(pub P);
+
+impl<P: TypedValueParser> TypedValueParser for InUtf8<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, Error> {
+        parse_utf8(&self.0, command, argument, value)
+    }
+}
+
+fn parse_utf8<P: TypedValueParser>(
+    parser: &P,
+    command: &Command,
+    argument: Option<&Arg>,
+    value: &OsStr,
+) -> Result<P::Value, Error> {
+    let text = value.to_string_lossy();
+    let text = OsStr::new(&*text);
+    let parsed = parser.parse_ref(command, argument, text);
+    if parsed.is_err() || text == value {
+        // The parser's own sentence, which has an example.
+        return parsed;
+    }
+    let refuse = |_: &str| -> Result<P::Value, &str> { Err("give text in UTF-8") };
+    refuse.parse_ref(command, argument, text)
+}
+
+/// Reads the path of a file or a folder, without the blanks around it; the example is for the refusal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FilePath(pub &'static str);
+
+impl TypedValueParser for FilePath {
+    type Value = PathBuf;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, Error> {
+        let trimmed = value.to_str().map_or(value, |text| OsStr::new(text.trim()));
+        if !trimmed.is_empty() && !trimmed.as_bytes().contains(&0) {
+            return Ok(trimmed.into());
+        }
+        let Self(example) = *self;
+        let what = if trimmed.is_empty() { "a path" } else { "a path without NUL characters" };
+        let refuse = move |_: &str| -> Result<PathBuf, String> {
+            Err(format!("give {what}, as in {example}"))
+        };
+        refuse.parse_ref(command, argument, OsStr::new(&*trimmed.to_string_lossy()))
     }
 }
 
@@ -106,6 +165,15 @@ pub(super) fn within(
         let number = text.parse().ok().filter(|number| range.contains(number));
         let (least, most) = (range.start(), range.end());
         number.ok_or_else(|| format!("give a number from {least} to {most}, as in {example}"))
+    }
+}
+
+/// What a variable for a flag without a value says, in the words of other programs, too.
+pub(super) fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
+        _ => Err("give true or false, as in VISAVIS_RELOAD_TEMPLATES=true".to_owned()),
     }
 }
 
@@ -139,59 +207,6 @@ pub enum ContentPolicy {
     Off,
 }
 
-/// Scheme, host and port: what a browser sends as `Origin`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(String);
-
-impl Origin {
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) fn of_test(origin: &str) -> Self {
-        Self(origin.to_owned())
-    }
-
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-}
-
-/// The origin of a URL such as `https://chat.example`; a slash at the end is forgiven. A host in other
-/// letters becomes its ASCII form, which is what browsers send.
-pub(super) fn parse_origin(url: &str) -> Result<Origin, String> {
-    let wrong = "give scheme and host, as in https://chat.example";
-    let url = with_ascii_host(url).ok_or_else(|| wrong.to_owned())?;
-    let uri: Uri = url.parse().map_err(|_| wrong.to_owned())?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(wrong.to_owned());
-    };
-    let known = scheme == "http" || scheme == "https";
-    if !known || uri.path() != "/" || uri.query().is_some() || authority.as_str().contains('@') {
-        return Err(wrong.to_owned());
-    }
-    // Browsers leave the usual port out.
-    let host = authority.as_str().to_ascii_lowercase();
-    let usual_port = if scheme == "https" { ":443" } else { ":80" };
-    let host = host.strip_suffix(usual_port).unwrap_or(&host);
-    Ok(Origin(format!("{scheme}://{host}")))
-}
-
-/// `https://chät.example:8443` as `https://xn--cht-rla.example:8443`, by the rules of browsers.
-fn with_ascii_host(url: &str) -> Option<Cow<'_, str>> {
-    if url.is_ascii() {
-        return Some(url.into());
-    }
-    let (scheme, rest) = url.split_once("://")?;
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let (host, port) = authority.rfind(':').map_or((authority, ""), |at| authority.split_at(at));
-    let host = domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::URL).ok()?;
-    Some(format!("{scheme}://{host}{port}{path}").into())
-}
-
 /// A cookie's name as every program on the way takes it.
 pub(super) fn parse_cookie_name(name: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -211,34 +226,6 @@ mod tests {
         assert_eq!(parse_rate("1/h"), Ok(Rate { count: 1, per: Duration::from_hours(1) }));
         for wrong in ["60", "60/", "/m", "0/m", "-1/m", "1.5/s", "60/d", "60/m "] {
             assert!(parse_rate(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_public_url_is_a_scheme_and_a_host() {
-        let origin = |url| parse_origin(url).map(|origin| origin.0).ok();
-        assert_eq!(origin("https://Chat.example/").as_deref(), Some("https://chat.example"));
-        assert_eq!(origin("https://chat.example:443").as_deref(), Some("https://chat.example"));
-        for international in
-            ["https://chät.example", "https://CHÄT.example/", "https://cha\u{308}t.example:443"]
-        {
-            assert_eq!(origin(international).as_deref(), Some("https://xn--cht-rla.example"));
-        }
-        let with_port = origin("http://münchen.example:8080");
-        assert_eq!(with_port.as_deref(), Some("http://xn--mnchen-3ya.example:8080"));
-        assert_eq!(origin("http://[::1]:8080").as_deref(), Some("http://[::1]:8080"));
-        for wrong in [
-            "chat.example",
-            "ftp://chat.example",
-            "https://chat.example/chat",
-            "https://",
-            "",
-            "https://änn@chat.example",
-            "https://a b.ä",
-            "https://\u{ad}",
-            "chät.example",
-        ] {
-            assert_eq!(origin(wrong), None, "{wrong}");
         }
     }
 }

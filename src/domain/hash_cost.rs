@@ -39,7 +39,12 @@ pub struct TooCostly {
 impl fmt::Display for TooCostly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Bound { what, max, .. } = self.bound;
-        write!(f, "the {what} is {}, and at most {max} is checked", self.found)
+        match self.found {
+            // The largest number stands for all that are beyond it.
+            u64::MAX => write!(f, "the {what} is more than 10^19")?,
+            found => write!(f, "the {what} is {found}")?,
+        }
+        write!(f, ", and at most {max} is checked")
     }
 }
 
@@ -124,7 +129,11 @@ mod tests {
             ("scrypt:32768:8:9$s$00", "the N*r*p of scrypt is 2359296, and at most 2097152 is"),
             ("scrypt:262144:8:1$s$00", "the memory of scrypt in bytes is 268436480, and at most"),
             ("scrypt:2:1:1048577$s$00", "the N*r*p of scrypt is 2097154, and"),
-            ("scrypt:99999999999999999999:8:1$s$00", "the N*r*p of scrypt is 18446744073709551615"),
+            ("scrypt:99999999999999999999:8:1$s$00", "the N*r*p of scrypt is more than 10^19, and"),
+            (
+                "pbkdf2:sha256:99999999999999999999$s$00",
+                "of pbkdf2 is more than 10^19, and at most 8000000",
+            ),
             ("pbkdf2:sha256:8000001$s$00", "iterations of pbkdf2 is 8000001, and at most 8000000"),
             ("pbkdf2:sha1:4294967295$s$00", "iterations of pbkdf2 is 4294967295, and"),
             ("$2b$31$", "the cost of bcrypt is 31, and at most 15 is checked"),

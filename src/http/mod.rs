@@ -22,8 +22,9 @@ pub(crate) mod session;
 mod templates;
 mod view;
 
+use std::io::ErrorKind;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -65,8 +66,38 @@ pub const LOG_FILTER: &str = "axum_login=off,tower_sessions=error,tower_sessions
 pub enum Unready {
     #[error("an embedded template is wrong: {0}")]
     Template(#[from] minijinja::Error),
-    #[error("{flag} {path}: there is no such folder")]
-    Folder { flag: &'static str, path: PathBuf },
+    #[error("{flag} {path}: {reason}")]
+    Folder { flag: &'static str, path: PathBuf, reason: String },
+}
+
+/// Fails where a folder of the settings, which `flag` names, cannot be read.
+///
+/// # Errors
+/// One sentence for the operator.
+pub fn must_be_folder(flag: &'static str, path: &Path) -> Result<(), Unready> {
+    let Err(error) = std::fs::read_dir(path) else { return Ok(()) };
+    let reason = match error.kind() {
+        ErrorKind::NotFound => "there is no such folder".to_owned(),
+        ErrorKind::NotADirectory => {
+            "it is no folder; name the folder that the files are in".to_owned()
+        }
+        ErrorKind::PermissionDenied => {
+            "the folder cannot be read; give this user the right to read it".to_owned()
+        }
+        _ => format!("the folder cannot be read: {error}"),
+    };
+    Err(Unready::Folder { flag, path: path.into(), reason })
+}
+
+/// Fails where a folder of the settings cannot be read. Called before a database is converted, too.
+///
+/// # Errors
+/// One sentence for the operator.
+pub fn check_folders(config: &Config) -> Result<(), Unready> {
+    let templates = config.templates.as_ref().map(|path| ("--templates", path));
+    let static_files = config.static_files.as_ref().map(|path| ("--static", path));
+    let mut folders = [templates, static_files].into_iter().flatten();
+    folders.try_for_each(|(flag, path)| must_be_folder(flag, path))
 }
 
 /// Everything that the handlers share. It is cloned for each request, so it is one pointer.
@@ -105,9 +136,7 @@ impl Site {
     /// A folder that is not there, or an embedded template that cannot be parsed.
     pub fn new(config: &Config, services: Services, live: Arc<dyn Live>) -> Result<Self, Unready> {
         let static_files = config.static_files.clone();
-        if let Some(path) = static_files.as_ref().filter(|path| !path.is_dir()) {
-            return Err(Unready::Folder { flag: "--static", path: path.clone() });
-        }
+        check_folders(config)?;
         Ok(Self(Arc::new(Shared {
             services,
             views: Arc::new(Views::new(config)?),

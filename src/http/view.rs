@@ -100,7 +100,7 @@ impl Views {
     /// apologize until they are put right, and the others work.
     ///
     /// # Errors
-    /// A folder that is not there, or an embedded template that cannot be parsed.
+    /// An embedded template that cannot be parsed.
     pub fn new(config: &Config) -> Result<Self, Unready> {
         let root = config.public_url.as_ref().map_or("", PublicUrl::path);
         let embedded = templates::embedded(root)?;
@@ -108,9 +108,6 @@ impl Views {
         let Some(path) = &config.templates else {
             return Ok(Self { embedded, registration_closed, own: None });
         };
-        if !path.is_dir() {
-            return Err(Unready::Folder { flag: "--templates", path: path.clone() });
-        }
         let own = Folder::new(path, root, config.reload_templates);
         for problem in own.problems() {
             tracing::error!("a template is wrong: {problem}");

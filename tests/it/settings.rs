@@ -1,7 +1,9 @@
 //! Settings as people and container tools write them: left empty, with blanks, in short, or wrong.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::process::Command;
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Output};
 
 use clap::{CommandFactory, Parser};
 use visavis::config::Config;
@@ -212,7 +214,7 @@ fn a_wrong_setting_names_the_flag_and_an_example() {
     for (flag, value, words) in [
         ("listen", "chat.example:5000", "as in 127.0.0.1:5000"),
         ("public-url", "chat.example", "https://chat.example"),
-        ("bcrypt-cost", "99", "4..=15"),
+        ("bcrypt-cost", "99", "from 4 to 15, as in 12"),
         ("registration", "perhaps", "open, invite, closed"),
         ("rate-limits", "no", "on, off"),
         ("trusted-proxy", "proxy", "as in 10.0.0.0/8"),
@@ -290,4 +292,122 @@ fn settings_come_from_the_flag_then_the_environment_then_the_file() {
     assert!(database(None, None).contains("file.db would be made"));
     assert!(database(Some("environment.db"), None).contains("environment.db would be made"));
     assert!(database(Some("environment.db"), Some("flag.db")).contains("flag.db would be made"));
+}
+
+/// A right value of each kind stands in the sentence about a wrong one.
+#[track_caller]
+fn assert_refused(output: Output, words: &[&str]) {
+    let line = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+    assert!(!line.trim_end().contains(char::is_control), "{line:?}");
+    for words in words {
+        assert!(line.contains(words), "{words:?} is not in {line}");
+    }
+    let has_example = line.contains("as in ") || line.contains("[possible values: ");
+    assert!(has_example, "no example is in {line}");
+}
+
+/// The program, which gives up after a while, in that folder.
+fn program(folder: &tempfile::TempDir) -> Command {
+    let mut command = Command::new("timeout");
+    command.current_dir(folder.path()).args(["30", PROGRAM]);
+    command
+}
+
+#[test]
+fn an_empty_flag_is_refused_with_its_name_and_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    for (flag, variable, _) in settings() {
+        if flag == "reload-templates" {
+            continue; // takes no value as a flag
+        }
+        for value in ["", " "] {
+            let output = program(&dir).arg("check").arg(format!("--{flag}={value}")).output();
+            assert_refused(output.unwrap(), &[&format!("--{flag}"), &variable]);
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_with_its_name_and_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = ["config", "database", "templates", "static"];
+    for (flag, variable, _) in settings() {
+        if paths.contains(&flag.as_str()) {
+            continue; // a path may have any bytes
+        }
+        let value = OsStr::from_bytes(b"caf\xe9");
+        let output = program(&dir).arg("check").env(&variable, value).output().unwrap();
+        assert_refused(output, &[&format!("--{flag}"), &variable, "caf\u{fffd}"]);
+    }
+    let filter = OsStr::from_bytes(b"caf\xe9=debug");
+    let output = program(&dir).arg("check").env("VISAVIS_LOG", filter).output().unwrap();
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.contains("--log") && line.contains("UTF-8"), "{line}");
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&["user", "add"][..], "<NAME>"),
+        (&["user", "disable"], "<NAME>"),
+        (&["invite", "--valid-for"], "--valid-for"),
+    ] {
+        let output =
+            program(&dir).args(arguments).arg(OsStr::from_bytes(b"\xe9")).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains(words), "{line}");
+    }
+}
+
+#[test]
+fn a_settings_file_that_cannot_be_read_is_named_and_waited_for_by_nobody() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("folder")).unwrap();
+    fs::write(dir.path().join("latin"), b"database = \"caf\xe9\"").unwrap();
+    fs::File::create(dir.path().join("large")).unwrap().set_len(1 << 30).unwrap();
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap().success());
+    for (file, reason) in [
+        ("nope", "there is no such file"),
+        ("folder", "it is no file"),
+        ("pipe", "it is no file"),
+        ("/dev/zero", "it is no file"),
+        ("large", "it is larger than"),
+        ("latin", "it is not in UTF-8"),
+    ] {
+        let by_flag = program(&dir).args(["check", "--config", file]).output().unwrap();
+        let by_variable = program(&dir).arg("check").env("VISAVIS_CONFIG", file).output().unwrap();
+        for output in [by_flag, by_variable] {
+            let line = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+            for words in [file, reason, "--config, VISAVIS_CONFIG"] {
+                assert!(line.contains(words), "{words:?} is not in {line}");
+            }
+        }
+    }
+    fs::rename(dir.path().join("pipe"), dir.path().join("visavis.toml")).unwrap();
+    assert_eq!(program(&dir).arg("check").output().unwrap().status.code(), Some(2));
+    // No settings at all, whatever stands in the usual file.
+    let arguments = ["check", "--listen=127.0.0.1:0", "--config=/dev/null"];
+    assert!(program(&dir).args(arguments).status().unwrap().success());
+}
+
+#[test]
+fn a_value_of_the_file_that_cannot_be_taken_is_refused_with_its_line_and_an_example() {
+    let dir = tempfile::tempdir().unwrap();
+    for (flag, ..) in settings() {
+        if flag == "config" {
+            continue; // cannot be set in the file
+        }
+        for wrong in ["[[1]]", "{ a = 1 }", "1979-05-27", "\"a\\u0000b\"", "\"\""] {
+            if wrong.starts_with('"') && flag == "reload-templates" {
+                continue; // takes words of its own
+            }
+            fs::write(dir.path().join("visavis.toml"), format!("\n{flag} = {wrong}")).unwrap();
+            let output = program(&dir).arg("check").output().unwrap();
+            assert_refused(output, &["visavis.toml: line 2: ", &flag]);
+        }
+    }
 }

@@ -136,3 +136,25 @@ fn connections_beyond_the_limit_are_refused_until_one_ends() {
     // The server hears of the end a moment later.
     assert!((0..100).any(|_| healthy()));
 }
+
+#[test]
+fn a_start_that_fails_for_a_folder_converts_nothing_and_says_what_is_wrong_with_it() {
+    let (path, dir) = flask_database();
+    fs::write(dir.path().join("file"), "").unwrap();
+    let before = fs::read(&path).unwrap();
+    for flag in ["--templates", "--static"] {
+        for (folder, reason) in
+            [("nowhere", "there is no such folder"), ("file", "it is no folder")]
+        {
+            let arguments = [flag, folder, "--listen", "127.0.0.1:0"];
+            let sentence = format!("{flag} {folder}: {reason}");
+            let checking = [&["check"], &arguments[..]].concat();
+            for arguments in [&arguments[..], &checking] {
+                let (code, said, line) = run(dir.path(), arguments);
+                let lines = said + &line;
+                assert!(code == Some(1) && lines.contains(&sentence), "{lines}");
+            }
+            assert_eq!(fs::read(&path).unwrap(), before, "{sentence}: it was converted");
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod messages;
 mod names;
 mod open;
 mod partial;
+mod paths;
 mod read_only;
 mod sessions;
 mod startup_check;
@@ -35,6 +36,8 @@ pub use self::flask::{
 };
 use self::lock::FileLock;
 pub use self::open::{Inspection, OpenError};
+use self::partial::NewFile;
+pub use self::partial::abandon_new_files;
 pub use self::startup_check::Sound;
 use self::writer::Writer;
 use super::{Reply, Store, StoreError, Totals};
@@ -73,8 +76,11 @@ impl SqliteStore {
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open_watched(path: &Path, watch: Watch<'_>) -> Result<Self, OpenError> {
-        let lock = FileLock::take(path)?;
-        Self::over(path, open::open(path, watch)?, Some(lock))
+        // A file that was made for this is removed again when it does not become a database.
+        let (lock, made) = FileLock::take(path)?;
+        let opened = open::open(path, watch)?;
+        made.into_iter().for_each(NewFile::keep);
+        Self::over(path, opened, Some(lock))
     }
 
     /// Opens the database at `path` for a moment, also while a server has it open. One of an older
@@ -83,11 +89,32 @@ impl SqliteStore {
     /// # Errors
     /// One sentence for the operator; the file is as it was.
     pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
+        Self::open_beside_and(path, |_| Ok(()))
+    }
+
+    /// As [`SqliteStore::open_beside`], to write: fails when another program keeps the file locked.
+    ///
+    /// # Errors
+    /// One sentence for the operator; the file is as it was.
+    pub fn open_beside_to_write(path: &Path) -> Result<Self, OpenError> {
+        Self::open_beside_and(path, |connection| open::must_be_unlocked(connection, path))
+    }
+
+    fn open_beside_and(
+        path: &Path,
+        look: impl FnOnce(&Connection) -> Result<(), OpenError>,
+    ) -> Result<Self, OpenError> {
         match open::inspect(path)? {
-            Inspection::Ours => Self::over(path, (open::open_current(path)?, None), None),
+            Inspection::Ours => {
+                let connection = open::open_current(path)?;
+                look(&connection)?;
+                Self::over(path, (connection, None), None)
+            }
             Inspection::Older => Self::open(path),
             Inspection::Missing => Err(OpenError::Missing(path.into())),
+            Inspection::Empty => Err(OpenError::Empty(path.into())),
             Inspection::Flask => Err(OpenError::NotConverted(path.into())),
+            Inspection::Unfinished => Err(OpenError::Unfinished(path.into())),
         }
     }
 
@@ -177,10 +204,17 @@ impl Readers {
     fn close(&self) {
         let pool = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
         let Some(pool) = pool else { return };
-        let all: Vec<_> =
+        let mut all: Vec<_> =
             (0..READERS).map_while(|_| pool.get_timeout(LAST_READ_TIMEOUT).ok()).collect();
         if all.len() < READERS as usize {
             tracing::warn!("a read of the database did not end in time");
+        }
+        for reader in &mut all {
+            // A thread of the pool may own it a little longer, and would close its connections after
+            // the writer's, which leaves the log's files behind.
+            if let Ok(nothing) = Connection::open_in_memory() {
+                drop(std::mem::replace(&mut **reader, nothing));
+            }
         }
     }
 }

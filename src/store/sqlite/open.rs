@@ -1,14 +1,18 @@
 //! Opens a database file: recognises whose it is before anything in it is touched.
 
+use std::error::Error;
 use std::fmt;
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::flask::{self, Converted, Watch};
 use super::partial::beside;
+use super::paths::{self, must_have_one_name};
+use super::read_only::Snapshot;
 use super::{names, prepare_connection};
 
 /// The schema of a new database.
@@ -25,6 +29,9 @@ const LOG_BYTES_MAX: u64 = 4 << 20;
 
 /// How large a database is checked at each start: reading that much takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
+
+/// How often a file is looked at that is written meanwhile.
+const INSPECTIONS_MAX: u32 = 100;
 
 /// How much of SQLite's reason is passed on.
 const REASON_CHARS_MAX: usize = 200;
@@ -48,6 +55,10 @@ pub enum OpenError {
     InUse { path: PathBuf, holder: String },
     #[error("{0} is read-only; give this user the right to write it and its folder")]
     ReadOnly(PathBuf),
+    #[error("{0} cannot be read; give this user the right to read it")]
+    Unreadable(PathBuf),
+    #[error("{0} cannot be reached; give this user the right to search each folder on the way")]
+    Unreachable(PathBuf),
     #[error("{path} is damaged or no SQLite database ({reason}); restore it from a backup")]
     Damaged { path: PathBuf, reason: String },
     #[error("cannot open {path}: {reason}")]
@@ -58,8 +69,8 @@ pub enum OpenError {
         "{path} is the Flask chat's, with tables that it does not have ({tables}); make a new database from it with visavis import, which leaves them out"
     )]
     OtherTables { path: PathBuf, tables: String },
-    #[error("{0} is no file but a folder, a pipe or a device; name another with --database")]
-    NoFile(PathBuf),
+    #[error("{path} is no file but {kind}; name another file, or move it away")]
+    NoFile { path: PathBuf, kind: &'static str },
     #[error(
         "{path} has {names} names (hard links), and SQLite damages a file that is opened by two of them; copy it and use the copy, or remove the other names (find / -samefile {path})"
     )]
@@ -70,12 +81,18 @@ pub enum OpenError {
     OddVersion { path: PathBuf, found: i64 },
     #[error("{path} does not have the tables of visavis ({reason}); restore it from a backup")]
     Schema { path: PathBuf, reason: String },
-    #[error("cannot write beside {0}; give this user the right to write its folder")]
+    #[error("the folder of {0} cannot be written; give this user the right to write it")]
     Folder(PathBuf),
+    #[error(
+        "{0} could not be read or written; make room on its disk, or see what the system's log says of it"
+    )]
+    Disk(PathBuf),
     #[error("there is no room left on the disk of {0}; make room and try again")]
     NoRoom(PathBuf),
     #[error("there is no file {0}")]
     Missing(PathBuf),
+    #[error("{0} is empty; start visavis on it once, which makes the database in it")]
+    Empty(PathBuf),
     #[error("{0} exists already, and nothing is written over; name a file that does not exist")]
     Taken(PathBuf),
     #[error("cannot make {path}: {reason}")]
@@ -87,7 +104,7 @@ pub enum OpenError {
     #[error("{0} is a database of the Flask chat; start visavis on it once, which converts it")]
     NotConverted(PathBuf),
     #[error(
-        "{0} was left in the middle of a write, with its journal beside it; open it for writing once (start the Flask chat, or sqlite3) and try again"
+        "{0} was left in the middle of a write, with its journal beside it; open it for writing once (start visavis on it, or the Flask chat) and try again"
     )]
     Unfinished(PathBuf),
     #[error("{0} was changed while it was read; stop the program that uses it, or try again")]
@@ -104,13 +121,20 @@ impl OpenError {
         if path.symlink_metadata().is_ok() {
             return Self::Taken(path.to_owned());
         }
-        let reason = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-                format!("there is no folder {}", folder.display())
-            }
-            _ => reason.to_string(),
-        };
-        Self::NotMade { path: path.to_owned(), reason }
+        if let Some(reason) = paths::missing_folder(path) {
+            return Self::NotMade { path: path.to_owned(), reason };
+        }
+        let reason = reason.to_string();
+        paths::missing_rights(path).pop().unwrap_or(Self::NotMade { path: path.into(), reason })
+    }
+
+    /// The sentence for a database that the system lets this user not open or write.
+    pub(super) fn denied(path: &Path, reason: impl fmt::Display) -> Self {
+        if let Some(reason) = paths::missing_folder(path) {
+            return Self::failed(path, reason);
+        }
+        let missing = paths::missing_rights(path).into_iter().next();
+        missing.unwrap_or_else(|| Self::failed(path, reason))
     }
 
     fn other_tables(path: &Path, tables: &[String]) -> Self {
@@ -121,13 +145,27 @@ impl OpenError {
         Self::Damaged { path: path.to_owned(), reason: one_line(reason) }
     }
 
+    /// The sentence for a failure of the store over the file at `path`, whose causes may have SQLite's.
+    #[must_use]
+    pub fn of_store(path: &Path, failure: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(failure);
+        while let Some(cause) = next {
+            let shared = cause.downcast_ref::<Arc<rusqlite::Error>>().map(AsRef::as_ref);
+            if let Some(error) = shared.or_else(|| cause.downcast_ref()) {
+                return Self::from_sqlite(path, error);
+            }
+            next = cause.source();
+        }
+        Self::failed(path, failure)
+    }
+
     /// The sentence for what SQLite said of the file at `path`.
     pub(super) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path.into()),
-            Some(ErrorCode::CannotOpen) if path.exists() => Self::Folder(path.into()),
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => Self::denied(path, error),
             Some(ErrorCode::DiskFull) => Self::NoRoom(path.into()),
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly(path.into()),
+            Some(ErrorCode::SystemIoFailure) => Self::Disk(path.into()),
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::damaged(path, error)
             }
@@ -150,13 +188,17 @@ pub(super) fn one_line(reason: impl fmt::Display) -> String {
 /// What a file is that could be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inspection {
-    /// There is none, or an empty one: it would be made.
+    /// There is none: it would be made.
     Missing,
+    /// There is a file without tables, in which the database would be made.
+    Empty,
     Ours,
     /// Ours, of an older version: it would be brought to this one.
     Older,
     /// The Flask chat's: it would be converted.
     Flask,
+    /// A write was interrupted. It would be undone, and before that nothing else can be known.
+    Unfinished,
 }
 
 /// Whose database a file is.
@@ -206,12 +248,12 @@ pub(super) fn open(
         Owner::Flask { .. } => Some(flask::convert(&mut connection, path, watch)?),
         Owner::Stranger => return Err(OpenError::Foreign(path.into())),
     };
-    // A file that another program keeps locked is better found out now than at the first message.
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = {LOG_BYTES_MAX}; BEGIN IMMEDIATE; COMMIT;"
+            "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = {LOG_BYTES_MAX};"
         ))
         .map_err(explain)?;
+    must_be_unlocked(&connection, path)?;
     narrow(path);
     Ok((connection, converted))
 }
@@ -224,10 +266,18 @@ pub(super) fn open_current(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// Fails when another program keeps the file locked: that is better found out now than at the write.
+pub(super) fn must_be_unlocked(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    connection
+        .execute_batch("BEGIN IMMEDIATE; COMMIT;")
+        .map_err(|error| OpenError::from_sqlite(path, &error))
+}
+
 fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
-    must_be_plain(path)?;
+    paths::file_at(path)?;
+    paths::must_be_plain_beside(path)?;
     must_have_one_name(path)?;
     let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
@@ -245,29 +295,6 @@ pub(super) fn of_schema(path: &Path, error: &rusqlite::Error) -> OpenError {
             OpenError::Schema { path: path.into(), reason: one_line(error) }
         }
         _ => OpenError::from_sqlite(path, error),
-    }
-}
-
-/// Fails where the database or a file that SQLite keeps beside it is none that can be opened: a
-/// pipe would never answer.
-pub(super) fn must_be_plain(path: &Path) -> Result<(), OpenError> {
-    if path.exists() && !path.is_file() {
-        return Err(OpenError::NoFile(path.into()));
-    }
-    for suffix in ["-wal", "-shm", "-journal"] {
-        let beside = beside(path, suffix);
-        if beside.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-            return Err(OpenError::NoFile(beside));
-        }
-    }
-    Ok(())
-}
-
-/// Fails where the file has other names: SQLite would keep a log for each of them.
-fn must_have_one_name(path: &Path) -> Result<(), OpenError> {
-    match path.metadata().map(|file| file.nlink()) {
-        Ok(names) if names > 1 => Err(OpenError::Linked { path: path.into(), names }),
-        _ => Ok(()),
     }
 }
 
@@ -339,16 +366,29 @@ pub(super) fn check_pages(connection: &Connection, path: &Path) -> Result<(), Op
 
 /// What opening the file at `path` would find, without touching it.
 pub(super) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
-    if !path.exists() {
+    // Another command may be writing, for a moment.
+    for _ in 1..INSPECTIONS_MAX {
+        match inspect_once(path) {
+            Err(OpenError::Changed(_)) => std::thread::yield_now(),
+            inspected => return inspected,
+        }
+    }
+    inspect_once(path)
+}
+
+fn inspect_once(path: &Path) -> Result<Inspection, OpenError> {
+    if paths::file_at(path)?.is_none() {
         return Ok(Inspection::Missing);
     }
-    must_be_plain(path)?;
-    let explain = |error: rusqlite::Error| OpenError::from_sqlite(path, &error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     must_have_one_name(path)?;
-    let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
-    match owner(&connection).map_err(explain)? {
-        Owner::Nobody => Ok(Inspection::Missing),
+    let snapshot = match Snapshot::open(path) {
+        Err(OpenError::Unfinished(_)) => return Ok(Inspection::Unfinished),
+        opened => opened?,
+    };
+    let owner = owner(&snapshot.connection);
+    snapshot.verify()?;
+    match owner.map_err(|error| OpenError::from_sqlite(path, &error))? {
+        Owner::Nobody => Ok(Inspection::Empty),
         Owner::Ours { version } if version > SCHEMA_VERSION => {
             Err(OpenError::Newer { path: path.into(), found: version })
         }

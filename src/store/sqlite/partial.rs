@@ -6,8 +6,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{Builder, NamedTempFile};
+
+use super::paths::{SUFFIXES, folder};
 
 /// What stands between a file's name and the random part of the name it has until it is complete.
 const INFIX: &str = ".partial-";
@@ -16,9 +19,68 @@ const RANDOM_CHARS: usize = 16;
 /// `O_NONBLOCK | O_NOFOLLOW`, on Linux: neither a pipe nor a symbolic link is opened.
 const NO_SURPRISES: i32 = 0o4000 | 0o400_000;
 
+/// The files that this process has made and not completed.
+static NEW_FILES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn new_files() -> MutexGuard<'static, Vec<PathBuf>> {
+    NEW_FILES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the files that this process has made and not completed, and gives how many those were. For a
+/// process that ends at once: from now on none is begun or gets its name.
+#[must_use]
+pub fn abandon_new_files() -> usize {
+    let mut files = new_files();
+    let count = files.len();
+    files.drain(..).for_each(|file| remove(&file));
+    // Never unlocked.
+    std::mem::forget(files);
+    count
+}
+
+/// Removes a database and what SQLite keeps beside it.
+fn remove(file: &Path) {
+    for suffix in [""].iter().chain(&SUFFIXES) {
+        // Most of them do not exist, and nothing can be done about the others.
+        _ = fs::remove_file(beside(file, suffix));
+    }
+}
+
+/// A file that was made a moment ago. It is removed unless it is kept.
+pub(super) struct NewFile(PathBuf);
+
+impl NewFile {
+    pub(super) fn made(path: &Path) -> Self {
+        new_files().push(path.to_owned());
+        Self(path.to_owned())
+    }
+
+    /// The file is complete.
+    pub(super) fn keep(self) {
+        self.forget(&mut new_files());
+    }
+
+    fn forget(&self, files: &mut Vec<PathBuf>) {
+        files.retain(|file| *file != self.0);
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        let mut files = new_files();
+        if files.contains(&self.0) {
+            remove(&self.0);
+            self.forget(&mut files);
+        }
+    }
+}
+
 /// A file under construction, beside where it will stand, for this user alone (mode 0600). It is
 /// removed unless it is published.
-pub(super) struct Partial(NamedTempFile);
+pub(super) struct Partial {
+    file: NamedTempFile,
+    new: NewFile,
+}
 
 /// The file beside `path` whose name has `suffix` in addition.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -34,6 +96,8 @@ impl Partial {
         let mut prefix = name.file_name().unwrap_or_default().to_owned();
         prefix.push(INFIX);
         remove_leftovers(folder(name), &prefix)?;
+        // Held until the file is noted: an interruption comes before that or after it.
+        let mut files = new_files();
         let file = Builder::new()
             .prefix(&prefix)
             .rand_bytes(RANDOM_CHARS)
@@ -42,19 +106,24 @@ impl Partial {
             .map_err(|error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error))?;
         // Tells another run that this one is alive.
         file.as_file().try_lock()?;
-        Ok(Self(file))
+        let new = NewFile(file.path().to_owned());
+        files.push(new.0.clone());
+        Ok(Self { file, new })
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.0.path()
+        self.file.path()
     }
 
     /// Waits until the content is on disk, then gives it `name`. Fails where that name is taken:
     /// nothing is ever written over.
     pub(super) fn publish_as(self, name: &Path) -> io::Result<()> {
-        self.0.as_file().sync_all()?;
+        let Self { file, new } = self;
+        file.as_file().sync_all()?;
+        // Held until the file has its name: an interruption comes before that or after it.
+        let mut files = new_files();
         // By a rename that replaces nothing, or by a hard link.
-        if let Err(refused) = self.0.persist_noclobber(name) {
+        if let Err(refused) = file.persist_noclobber(name) {
             if refused.error.kind() == io::ErrorKind::AlreadyExists {
                 return Err(refused.error);
             }
@@ -65,14 +134,9 @@ impl Partial {
                 return Err(refused.error);
             }
         }
+        new.forget(&mut files);
+        drop(files);
         File::open(folder(name))?.sync_all()
-    }
-}
-
-fn folder(name: &Path) -> &Path {
-    match name.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
     }
 }
 

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use rustix::fs::{Access, access};
-
 use super::costly_hashes::CostlyHashes;
-use super::lock::FileLock;
+use super::lock::{self, FileLock};
 use super::open::{self, Inspection, OpenError};
-use super::{flask, read_only::Snapshot};
+use super::{flask, paths, read_only::Snapshot};
 
 /// What a start on a file would find.
 #[derive(Debug)]
@@ -18,38 +16,24 @@ pub struct Sound {
 
 /// What a start on the file at `path` would find, or every reason why it would fail.
 pub(super) fn check(path: &Path) -> Result<Sound, Vec<OpenError>> {
-    let faults = rights(path);
+    let one = |error| vec![error];
+    paths::file_at(path).map_err(one)?;
+    if let Some(reason) = paths::missing_folder(path) {
+        return Err(one(OpenError::failed(path, reason)));
+    }
+    let faults = paths::missing_rights(path);
     if !faults.is_empty() {
         return Err(faults);
     }
-    let one = |error| vec![error];
     let found = open::inspect(path).map_err(one)?;
     FileLock::probe(path).map_err(one)?;
+    lock::probe_sqlite(path).map_err(one)?;
     let costly_hashes = match found {
-        Inspection::Missing => CostlyHashes::default(),
+        Inspection::Missing | Inspection::Empty | Inspection::Unfinished => CostlyHashes::default(),
         Inspection::Ours | Inspection::Older => ours(path).map_err(one)?,
         Inspection::Flask => flasks(path)?,
     };
     Ok(Sound { found, costly_hashes })
-}
-
-/// Whether this user may write the file and its folder, where SQLite makes files of its own.
-fn rights(path: &Path) -> Vec<OpenError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        return vec![OpenError::failed(path, format!("there is no folder {}", folder.display()))];
-    }
-    let mut faults = Vec::new();
-    if path.exists() && access(path, Access::READ_OK | Access::WRITE_OK).is_err() {
-        faults.push(OpenError::ReadOnly(path.into()));
-    }
-    if access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        faults.push(OpenError::Folder(path.into()));
-    }
-    faults
 }
 
 /// Whether every page is sound.
