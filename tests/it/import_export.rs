@@ -9,7 +9,7 @@ use visavis::domain::{Body, TypedName, UserId};
 use visavis::store::NewMessage;
 use visavis::store::sqlite::SqliteStore;
 
-use super::support::{NOW, flask_database, open, sqlite};
+use super::support::{NOW, flask_database, looked_into, open, sqlite};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_visavis");
 
@@ -149,7 +149,9 @@ fn what_a_dry_run_finds_is_what_an_import_does() {
     };
     assert_eq!(counts(&foretold), counts(&done));
     let new = dir.path().join("new.db");
-    let chats = number(&new, "SELECT count(*) FROM chats");
+    let chats = looked_into(&new)
+        .query_row("SELECT count(*) FROM sides", (), |row| row.get::<_, i64>(0))
+        .unwrap();
     let told: i64 = done
         .lines()
         .filter_map(|line| {
@@ -344,7 +346,7 @@ async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_passwo
         sender: UserId(1),
         receiver: UserId(2),
         body: Body::parse("the very last".into(), 100).unwrap(),
-        at: NOW.into(),
+        at: NOW,
         client_id: None,
     };
     store.add_message(message).await.unwrap().unwrap();

@@ -9,6 +9,7 @@ mod accounts;
 mod backup;
 mod caching;
 mod chat_list;
+mod conversations;
 mod conversion;
 mod cookies;
 mod database_file;

@@ -16,9 +16,13 @@ pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// What a write-ahead log that grew beyond is cut to when it is used again.
 const LOG_BYTES_MAX: u64 = 4 << 20;
@@ -301,10 +305,13 @@ fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
     if steps.is_empty() {
         return Ok(());
     }
+    // A user whom somebody deleted by hand is no reason not to start.
+    connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(&steps)?;
     names::complete(&transaction)?;
     transaction.commit()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     tracing::info!("brought the database from schema {version} to schema {SCHEMA_VERSION}");
     Ok(())
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rusqlite::{Connection, params};
+use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::SqliteStore;
-use crate::domain::{Body, MessageId, NamePrefix, ReadMark, Timestamp, UserId};
+use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId};
 use crate::store::{BlockStore, ChatStore, Extent, MessageStore, NewMessage, Older, UserStore};
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
@@ -33,6 +34,7 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
@@ -52,17 +54,19 @@ fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
         let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
         transaction.execute(sql, [id]).unwrap();
     }
-    let sql = "INSERT INTO messages (sender_id, receiver_id, message, timestamp) \
-               VALUES (2, 1, 'hello', '2026-03-04 05:06:07')";
-    for _ in 0..unread {
-        transaction.prepare_cached(sql).unwrap().execute(()).unwrap();
-    }
-    let sql = "INSERT INTO chats VALUES (?1, ?2, '2026-03-04 05:06:07', ?3, ?4, 0, ?5)";
-    for (user, partner, count) in [(1, 2, unread), (2, 1, 0)] {
-        transaction.execute(sql, params![user, partner, count, 1000, unread]).unwrap();
-    }
+    let sql = "INSERT INTO conversations \
+                   (low_id, high_id, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
+               VALUES (1, ?1, ?2, ?3, ?2, ?4)";
+    let mut conversation = transaction.prepare(sql).unwrap();
+    conversation.execute(params![2, unread, 1000, 1000]).unwrap();
     for partner in 3..=2 + OTHER_CHATS {
-        transaction.execute(sql, params![1, partner, 0, partner, 0]).unwrap();
+        conversation.execute(params![partner, 0, partner, None::<i64>]).unwrap();
+    }
+    drop(conversation);
+    let sql = "INSERT INTO messages (conversation_id, sender_id, message, timestamp, version) \
+               VALUES (1, 2, 'hello', '2026-03-04 05:06:07', ?1)";
+    for number in 0..unread {
+        transaction.prepare_cached(sql).unwrap().execute([number]).unwrap();
     }
     transaction.commit().unwrap();
     drop(connection);
@@ -87,7 +91,7 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
         sender: BOB,
         receiver: ANN,
         body: Body::parse("hello".into(), 100).unwrap(),
-        at: Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)),
+        at: NOW,
         client_id: None,
     };
     call!("join", store.newest_messages(ANN, BOB, extent));
@@ -104,10 +108,7 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
     );
     call!("list of chats", store.chats_of(ANN, 41));
     call!("count of chats", store.chat_count(ANN, 541));
-    call!(
-        "open a chat",
-        store.open_chat(BOB, UserId(3), Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)))
-    );
+    call!("open a chat", store.open_chat(BOB, UserId(3), NOW));
     call!("block", store.set_blocked(ANN, BOB, true));
     call!("search", store.users_starting_with(ANN, &NamePrefix::new("person"), 100));
     taken

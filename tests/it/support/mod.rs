@@ -6,6 +6,7 @@ pub mod site;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -52,6 +53,16 @@ pub fn extent(at_least: u32, bytes_max: usize) -> Extent {
 
 pub fn open(path: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(path).unwrap())
+}
+
+/// Views over our tables as tests speak of them.
+const SIDES: &str = include_str!("../../support/sides.sql");
+
+/// Opens a database of ours as it is, with the views of `sides.sql`.
+pub fn looked_into(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(SIDES).unwrap();
+    connection
 }
 
 /// A copy of the database that the Flask chat wrote.
