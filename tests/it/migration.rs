@@ -10,6 +10,7 @@ use visavis::domain::{
 use visavis::store::sqlite::{Inspection, SqliteStore};
 use visavis::store::{NewMessage, NotAdded, StoredSession};
 
+use super::support::log::{self, lines_with};
 use super::support::{NOW, extent, looked_into, open, sqlite};
 
 const VERSION_1: &str = include_str!("../fixtures/schema-1.sql");
@@ -332,6 +333,30 @@ fn many_chats_of_one_second_keep_their_order_and_their_second() {
     let partners: Vec<i64> =
         query.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(partners, (2..=1500).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn views_that_fit_stay_and_others_go_with_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    of_version(VERSION_3, &path)
+        .execute_batch(
+            "CREATE VIEW texts AS SELECT message FROM messages;
+            CREATE VIEW sides AS SELECT * FROM chats;
+            CREATE VIEW reads_it AS SELECT * FROM sides;",
+        )
+        .unwrap();
+    log::listen();
+    drop(open(&path));
+    let database = Connection::open(&path).unwrap();
+    let mut views = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'").unwrap();
+    let views: Vec<String> =
+        views.query_map((), |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(views, ["texts"]);
+    assert!(!database.prepare("SELECT * FROM texts").unwrap().exists(()).unwrap());
+    let told = lines_with(path.to_str().unwrap());
+    let told: Vec<_> = told.iter().filter(|line| line.contains("new schema without")).collect();
+    assert!(told.len() == 1 && told[0].contains("\"sides\", view \"reads_it\""), "{told:?}");
 }
 
 #[test]

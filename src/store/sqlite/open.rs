@@ -194,7 +194,7 @@ pub(super) fn open(
             if path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES_MAX) {
                 check_pages(&connection, path)?;
             }
-            migrate(&mut connection, version).map_err(|error| of_schema(path, &error))?;
+            migrate(&mut connection, path, version).map_err(|error| of_schema(path, &error))?;
             complete_names(&mut connection).map_err(|error| of_schema(path, &error))?;
             None
         }
@@ -299,7 +299,7 @@ fn narrow(path: &Path) {
 }
 
 /// Brings a database of an older version to ours, in one transaction.
-fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection, path: &Path, version: i64) -> rusqlite::Result<()> {
     let steps = (2..).zip(MIGRATIONS).filter(|(to, _)| *to > version);
     let steps: String = steps.map(|(_, sql)| sql).collect();
     if steps.is_empty() {
@@ -308,10 +308,19 @@ fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
     // A user whom somebody deleted by hand is no reason not to start.
     connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let views = flask::Views::of(&transaction)?;
     transaction.execute_batch(&steps)?;
+    let dropped = views.drop_broken(&transaction)?;
     names::complete(&transaction)?;
     transaction.commit()?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    if !dropped.is_empty() {
+        tracing::warn!(
+            "{} was brought to a new schema without {}, of tables that it does not have any more",
+            path.display(),
+            dropped.join(", ")
+        );
+    }
     tracing::info!("brought the database from schema {version} to schema {SCHEMA_VERSION}");
     Ok(())
 }
