@@ -40,26 +40,29 @@ const BOB: UserId = UserId(2);
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
 const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
-/// How many chats ann has beside the one with bob.
+/// How many chats ann has beside the one with bob, as a rule.
 const OTHER_CHATS: i64 = 50;
+/// What came after a message is looked for in the index of all chats, which has few bytes for each.
+const SYNCS: [&str; 2] = ["sync", "sync of the chats"];
 
-/// A store in which bob has sent ann `unread` messages that she has not read.
-fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
+/// A store in which bob has sent ann `unread` messages that she has not read, and ann has
+/// `other_chats`.
+fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
     drop(SqliteStore::open(&path).unwrap());
     let mut connection = Connection::open(&path).unwrap();
     let transaction = connection.transaction().unwrap();
-    for id in 1..=2 + OTHER_CHATS {
-        let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
-        transaction.execute(sql, [id]).unwrap();
+    let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
+    for id in 1..=2 + other_chats {
+        transaction.prepare_cached(sql).unwrap().execute([id]).unwrap();
     }
     let sql = "INSERT INTO conversations \
                    (low_id, high_id, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
                VALUES (1, ?1, ?2, ?3, ?2, ?4)";
     let mut conversation = transaction.prepare(sql).unwrap();
     conversation.execute(params![2, unread, 1000, 1000]).unwrap();
-    for partner in 3..=2 + OTHER_CHATS {
+    for partner in 3..=2 + other_chats {
         conversation.execute(params![partner, 0, partner, None::<i64>]).unwrap();
     }
     drop(conversation);
@@ -74,8 +77,8 @@ fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
 }
 
 /// The steps of each call, by its name.
-async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
-    let (store, path, _dir) = store(unread);
+async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
+    let (store, path, _dir) = store(unread, other_chats);
     let counter = steps_of(&path);
     let mut taken = Vec::new();
     macro_rules! call {
@@ -116,11 +119,20 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
 
 #[tokio::test]
 async fn no_call_costs_more_with_more_history_or_more_unread() {
-    let (few, many) = (calls(1000).await, calls(100_000).await);
+    let (few, many) = (calls(1000, OTHER_CHATS).await, calls(100_000, OTHER_CHATS).await);
     for ((name, few), (_, many)) in few.into_iter().zip(many) {
         assert!(few > 0, "{name} took no steps");
         // A deeper tree may cost some more; a hundred times the rows must not.
         let allowed = if name == MIDDLE { WALK_STEPS_MAX } else { 2 * few + 300 };
         assert!(many <= allowed, "{name}: {few} steps over 1000 rows, {many} over 100 000");
+    }
+}
+
+#[tokio::test]
+async fn no_call_but_a_sync_costs_more_with_more_chats() {
+    let (few, many) = (calls(1000, 1000).await, calls(1000, 20_000).await);
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+        let allowed = if SYNCS.contains(&name) { 20 * few } else { 2 * few + 300 };
+        assert!(many <= allowed, "{name}: {few} steps over 1000 chats, {many} over 20 000");
     }
 }
