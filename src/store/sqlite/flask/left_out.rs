@@ -1,5 +1,6 @@
 //! What the owner of a Flask database made in it besides its tables: triggers, views and indexes.
-//! Views stay where they fit our tables; everything else is left out.
+//! Views stay where they fit our tables; everything else is left out. A migration of ours asks for the
+//! same of its views.
 
 use rusqlite::Connection;
 
