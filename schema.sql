@@ -1,11 +1,19 @@
--- The schema of a new database. users, chats and messages are the original's tables, with their
--- columns and meanings; what is below a table's "ours" line was added by visavis.
+-- The schema of a new database.
+
+-- One row: what there is to know of the database itself.
+CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    -- A random UUID. Versions are compared only under the same one: a backup gets another, because
+    -- what a client saw after it is gone once it is restored.
+    epoch BLOB NOT NULL CHECK (length(epoch) = 16)
+) STRICT;
+
+INSERT INTO meta (id, epoch) VALUES (1, randomblob(16));
 
 CREATE TABLE users (
     id INTEGER PRIMARY KEY,
     username TEXT NOT NULL COLLATE NOCASE UNIQUE, -- one user a name, as the original counts them
     hash TEXT NOT NULL, -- bcrypt's, or Werkzeug's until that user's next login
-    -- ours
     disabled_at INTEGER, -- seconds since 1970; while it is set the user cannot log in
     -- What names are compared by; src/domain/name.rs computes both. NULL only until the file is opened.
     folded TEXT, -- equal for names that differ in case, normal form or width only
@@ -18,38 +26,55 @@ CREATE INDEX users_by_folded_name ON users (folded);
 -- Serves the check that a new name does not look like another.
 CREATE INDEX users_by_skeleton ON users (skeleton);
 
--- One row for each side: (user_id, chat_partner_id) is what user_id sees in the list.
-CREATE TABLE chats (
-    user_id INTEGER NOT NULL REFERENCES users (id),
-    chat_partner_id INTEGER NOT NULL REFERENCES users (id),
-    last_message_date TEXT NOT NULL, -- YYYY-MM-DD HH:MM:SS, UTC
-    -- Always the number of the partner's messages after last_read_id.
-    new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (new_message_count >= 0),
-    -- ours
-    -- Grows whenever the chat comes to the top: seconds are too coarse to tell what came last.
-    place INTEGER NOT NULL,
-    last_read_id INTEGER NOT NULL DEFAULT 0,
-    last_message_id INTEGER NOT NULL DEFAULT 0, -- tells which chats have something new since an id
-    PRIMARY KEY (user_id, chat_partner_id) -- serves every check that a user has that chat, and the chats of a user
-) STRICT, WITHOUT ROWID;
+-- One row for each two people between whom there is anything: the order, the counters and the lock
+-- of all of it. Every change raises its version.
+CREATE TABLE conversations (
+    id INTEGER PRIMARY KEY,
+    low_id INTEGER NOT NULL REFERENCES users (id), -- the smaller id of the two; notes to oneself use this side only
+    high_id INTEGER NOT NULL REFERENCES users (id),
+    -- Grows by one with each message, read mark that moved, block that changed, and chat that was opened.
+    version INTEGER NOT NULL DEFAULT 0,
+    last_message_id INTEGER NOT NULL DEFAULT 0, -- 0 before the first
+    -- Milliseconds since 1970 at which the chat came to the top of that person's list, which is
+    -- sorted by it; NULL while it is not in the list. No two chats of a person share one, but for
+    -- those that came from the Flask chat: there the later last message decides.
+    low_listed_at INTEGER,
+    -- Always the number of the other person's messages after low_last_read_id.
+    low_new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (low_new_message_count >= 0),
+    low_last_read_id INTEGER NOT NULL DEFAULT 0,
+    low_last_delivered_id INTEGER NOT NULL DEFAULT 0, -- not used yet
+    low_blocks INTEGER NOT NULL DEFAULT 0 CHECK (low_blocks IN (0, 1)), -- wants nothing to do with the other
+    -- The same for the person with the larger id.
+    high_listed_at INTEGER,
+    high_new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (high_new_message_count >= 0),
+    high_last_read_id INTEGER NOT NULL DEFAULT 0,
+    high_last_delivered_id INTEGER NOT NULL DEFAULT 0,
+    high_blocks INTEGER NOT NULL DEFAULT 0 CHECK (high_blocks IN (0, 1)),
+    UNIQUE (low_id, high_id), -- serves everything that two people do
+    CHECK (low_id < high_id OR low_id = high_id AND high_listed_at IS NULL)
+) STRICT;
 
--- Serves the chat list.
-CREATE INDEX chats_newest_first
-ON chats (user_id, place DESC);
+-- Serve the chat list, and the search for conversations with messages after one.
+CREATE INDEX conversations_of_the_low_side ON conversations (low_id, low_listed_at, last_message_id);
+CREATE INDEX conversations_of_the_high_side ON conversations (high_id, high_listed_at, last_message_id);
 
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of messages; never used twice
+    conversation_id INTEGER NOT NULL REFERENCES conversations (id),
     sender_id INTEGER NOT NULL REFERENCES users (id),
-    receiver_id INTEGER NOT NULL REFERENCES users (id),
-    message TEXT NOT NULL,
+    message TEXT NOT NULL, -- empty once it was deleted: the row stays
     timestamp TEXT NOT NULL, -- YYYY-MM-DD HH:MM:SS, UTC
-    -- ours
+    version INTEGER NOT NULL, -- the conversation's when this row was changed last
+    edited_at INTEGER, -- seconds since 1970; not used yet
+    deleted_at INTEGER, -- the same
     client_id BLOB -- the UUID that the sender's client gave the message
 ) STRICT;
 
 -- Serves a conversation's history and, with sender_id, the counts of what is new in it.
-CREATE INDEX messages_of_a_conversation
-ON messages (min(sender_id, receiver_id), max(sender_id, receiver_id), id, sender_id);
+CREATE INDEX messages_of_a_conversation ON messages (conversation_id, id, sender_id);
+
+-- Serves the search for what has changed since a version.
+CREATE INDEX messages_by_version ON messages (conversation_id, version);
 
 -- Makes sending a message again harmless.
 CREATE UNIQUE INDEX messages_sent_once
@@ -60,7 +85,7 @@ CREATE TABLE sessions (
     key BLOB PRIMARY KEY, -- the SHA-256 of the cookie's value
     user_id INTEGER REFERENCES users (id),
     data TEXT NOT NULL,
-    -- Seconds since 1970, as all times that are not the original's.
+    -- Seconds since 1970.
     created_at INTEGER NOT NULL,
     last_seen_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
@@ -88,12 +113,5 @@ CREATE INDEX links_by_expiry ON links (expires_at);
 -- Serves the end of a user's older links.
 CREATE INDEX links_of_a_user ON links (user_id);
 
--- user_id wants nothing to do with blocked_id.
-CREATE TABLE blocks (
-    user_id INTEGER NOT NULL REFERENCES users (id),
-    blocked_id INTEGER NOT NULL REFERENCES users (id),
-    PRIMARY KEY (user_id, blocked_id) -- serves the check of a pair, one lookup for each direction
-) STRICT, WITHOUT ROWID;
-
 PRAGMA application_id = 1986622326; -- "visv" in ASCII: how the program knows its own
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

@@ -28,6 +28,9 @@ pub fn flask(ours: &Path, out: &Path) -> anyhow::Result<()> {
             exported.users_disabled
         );
     }
+    if exported.blocks > 0 {
+        say!("blocks, which the Flask chat does not know: {}", exported.blocks);
+    }
     if exported.messages_out_of_order > 0 {
         say!(
             "messages with an earlier time than the one before, which the Flask chat shows sooner: {}",

@@ -64,7 +64,7 @@ impl Chats {
     /// `NotFound` when there is no such user, and for a chat that is not open yet between people of
     /// whom one has blocked the other: neither is to find the other.
     pub async fn open(&self, user: UserId, partner: UserId) -> Result<Opened, Error> {
-        let opened = self.store.open_chat(user, partner, self.clock.now().into()).await?;
+        let opened = self.store.open_chat(user, partner, self.clock.now()).await?;
         opened.ok_or(Error::NotFound("Something went wrong :("))
     }
 

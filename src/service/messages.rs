@@ -46,7 +46,7 @@ impl Messages {
             sender: message.sender,
             receiver: message.receiver,
             body,
-            at: self.clock.now().into(),
+            at: self.clock.now(),
             client_id,
         });
         Ok(async move { added.await?.map_err(refusal) })

@@ -1,7 +1,9 @@
 //! Chats: each member's own row, with the count of what is new.
 
+use time::OffsetDateTime;
+
 use super::Reply;
-use crate::domain::{Chat, ReadMark, ReadState, Timestamp, User, UserId};
+use crate::domain::{Chat, ReadMark, ReadState, User, UserId};
 
 /// What opening a chat came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +22,14 @@ pub struct Marked {
 }
 
 pub trait ChatStore: Send + Sync {
-    /// Opens `user`'s chat with `partner`, dated `at`; a chat that is there stays as it is.
+    /// Opens `user`'s chat with `partner`, at the time `at`; a chat that is there stays as it is.
     /// `None` when there is no such partner, or the chat is not there yet and one of the two has
     /// blocked the other. `partner` may be `user`.
-    fn open_chat(&self, user: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>>;
+    fn open_chat(&self, user: UserId, partner: UserId, at: OffsetDateTime)
+    -> Reply<Option<Opened>>;
 
-    /// `user`'s chats, newest first by last message, at most `limit`.
+    /// `user`'s chats, at most `limit`, that one first into which a message came last, or which was
+    /// opened last. Clocks do not matter: of two things the one that was called for later is later.
     fn chats_of(&self, user: UserId, limit: u32) -> Reply<Vec<Chat>>;
 
     /// `user`'s chat with `partner`.

@@ -1,5 +1,7 @@
 //! Messages: kept once, in order, and read in pages.
 
+use time::OffsetDateTime;
+
 use super::Reply;
 use crate::domain::{Body, Chat, ClientId, Message, MessageId, ReadState, Timestamp, UserId};
 
@@ -9,7 +11,7 @@ pub struct NewMessage {
     pub sender: UserId,
     pub receiver: UserId,
     pub body: Body,
-    pub at: Timestamp,
+    pub at: OffsetDateTime,
     pub client_id: Option<ClientId>,
 }
 

@@ -22,13 +22,13 @@ fn mode(path: &Path) -> u32 {
 
 fn note(text: String) -> NewMessage {
     let body = Body::parse(text, 10_000).unwrap();
-    NewMessage { sender: UserId(1), receiver: UserId(1), body, at: NOW.into(), client_id: None }
+    NewMessage { sender: UserId(1), receiver: UserId(1), body, at: NOW, client_id: None }
 }
 
 async fn store_in(folder: &Path) -> Arc<SqliteStore> {
     let store = SqliteStore::open(&folder.join("messenger.db")).unwrap();
     let ann = store.add_user(&Username::parse("ann").unwrap(), "hash").await.unwrap();
-    store.open_chat(ann, ann, NOW.into()).await.unwrap();
+    store.open_chat(ann, ann, NOW).await.unwrap();
     Arc::new(store)
 }
 

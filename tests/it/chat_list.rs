@@ -11,7 +11,7 @@ async fn with_chats(site: &Site, count: usize) -> Browser {
     for number in 1..=count {
         let name = Username::parse(&format!("p{number}")).unwrap();
         let partner = site.store.add_user(&name, "hash").await.unwrap();
-        site.store.open_chat(UserId(1), partner, NOW.into()).await.unwrap().unwrap();
+        site.store.open_chat(UserId(1), partner, NOW).await.unwrap().unwrap();
     }
     ann
 }

@@ -24,13 +24,13 @@ async fn store() -> (Arc<SqliteStore>, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&dir.path().join("messenger.db")).unwrap();
     let ann = store.add_user(&Username::parse("ann").unwrap(), "hash").await.unwrap();
-    store.open_chat(ann, ann, NOW.into()).await.unwrap();
+    store.open_chat(ann, ann, NOW).await.unwrap();
     (Arc::new(store), dir)
 }
 
 async fn write(store: &dyn Store, text: &str) -> Result<(), StoreError> {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
-    let note = NewMessage { sender: ME, receiver: ME, body, at: NOW.into(), client_id: None };
+    let note = NewMessage { sender: ME, receiver: ME, body, at: NOW, client_id: None };
     store.add_message(note).await.map(|added| assert!(added.is_ok()))
 }
 
@@ -73,8 +73,8 @@ async fn a_copy_of_the_one_file_of_an_idle_store_is_complete() {
 
     // What a command beside the server has written is folded in as well.
     let beside = Connection::open(&path).unwrap();
-    let row = "INSERT INTO messages (sender_id, receiver_id, message, timestamp)
-               VALUES (1, 1, 'two', '2026-01-01 00:00:00')";
+    let row = "INSERT INTO messages (conversation_id, sender_id, message, timestamp, version)
+               VALUES (1, 1, 'two', '2026-01-01 00:00:00', 3)";
     beside.execute(row, ()).unwrap();
     for _ in 0..2 {
         store.written_elsewhere().await.unwrap();

@@ -20,7 +20,7 @@ async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_passwo
         sender: UserId(1),
         receiver: UserId(2),
         body: Body::parse("the very last".into(), 100).unwrap(),
-        at: NOW.into(),
+        at: NOW,
         client_id: None,
     };
     store.add_message(message).await.unwrap().unwrap();
@@ -64,17 +64,52 @@ async fn an_export_lets_nobody_in_who_is_disabled() {
 
 #[test]
 fn a_database_of_an_older_version_is_exported_as_it_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("messenger.db");
-    let old = Connection::open(&path).unwrap();
-    old.execute_batch(include_str!("../fixtures/schema-1.sql")).unwrap();
-    old.execute_batch("INSERT INTO users (username, hash) VALUES ('ann', 'scrypt:1:1:1$a$b')")
+    for (version, schema) in (1..).zip([
+        include_str!("../fixtures/schema-1.sql"),
+        include_str!("../fixtures/schema-2.sql"),
+        include_str!("../fixtures/schema-3.sql"),
+    ]) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messenger.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(schema).unwrap();
+        old.execute_batch(
+            "INSERT INTO users (username, hash) VALUES ('ann', 'scrypt:1:1:1$a$b'), ('bob', '!');
+            INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count, place)
+            VALUES (1, 2, '2026-01-01 00:00:01', 1, 1);
+            INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+            VALUES (2, 1, 'hello', '2026-01-01 00:00:01');",
+        )
         .unwrap();
-    drop(old);
+        if version > 1 {
+            old.execute_batch("INSERT INTO blocks VALUES (1, 2)").unwrap();
+        }
+        drop(old);
+        let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+        assert_eq!((code, error.as_str()), (Some(0), ""));
+        for line in ["users: 2", "chats: 1", "messages: 1"] {
+            assert!(said.lines().any(|said| said == line), "{version}: {said}");
+        }
+        assert_eq!(said.contains("does not know: 1"), version > 1, "{version}: {said}");
+        let chat = "SELECT count(*) FROM chats JOIN messages ON receiver_id = user_id
+            WHERE last_message_date = timestamp AND new_message_count = 1";
+        assert_eq!(number(&dir.path().join("out.db"), chat), 1, "{version}");
+        assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), version);
+    }
+}
+
+#[tokio::test]
+async fn an_export_counts_the_blocks_that_it_leaves_out() {
+    let (path, dir) = flask_database();
+    let store = open(&path);
+    for (user, partner) in [(1, 2), (2, 1), (3, 2)] {
+        let blocked = store.set_blocked(UserId(user), UserId(partner), true).await;
+        assert_eq!(blocked.unwrap(), Some(true), "{user}");
+    }
+    drop(store);
     let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
-    assert!(said.contains("users: 1"), "{said}");
-    assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), 1);
+    assert!(said.contains("blocks, which the Flask chat does not know: 3"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::support::{NOW, extent, open};
 fn note(text: &str) -> NewMessage {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
     let me = UserId(1);
-    NewMessage { sender: me, receiver: me, body, at: NOW.into(), client_id: None }
+    NewMessage { sender: me, receiver: me, body, at: NOW, client_id: None }
 }
 
 async fn texts(store: &dyn Store) -> Vec<String> {
@@ -28,7 +28,7 @@ async fn what_cannot_be_stored_while_another_program_locks_the_file_is_refused()
     let path = dir.path().join("messenger.db");
     let store = open(&path);
     let ann = store.add_user(&Username::parse("ann").unwrap(), "hash").await.unwrap();
-    store.open_chat(ann, ann, NOW.into()).await.unwrap();
+    store.open_chat(ann, ann, NOW).await.unwrap();
 
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -49,7 +49,7 @@ async fn what_is_queued_when_the_store_closes_is_stored() {
     let path = dir.path().join("messenger.db");
     let store = open(&path);
     let ann = store.add_user(&Username::parse("ann").unwrap(), "hash").await.unwrap();
-    store.open_chat(ann, ann, NOW.into()).await.unwrap();
+    store.open_chat(ann, ann, NOW).await.unwrap();
     let queued: Vec<_> =
         (0..100).map(|number| store.add_message(note(&number.to_string()))).collect();
     drop(store);

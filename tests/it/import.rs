@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use visavis::store::sqlite::SqliteStore;
 
 use super::support::program::{assert_refused, names, run};
-use super::support::{change, flask_database, number, open, sqlite};
+use super::support::{change, flask_database, looked_into, number, open, sqlite};
 
 #[test]
 fn an_import_makes_a_new_file_and_leaves_the_old_one_alone() {
@@ -102,7 +102,9 @@ fn what_a_dry_run_finds_is_what_an_import_does() {
     };
     assert_eq!(counts(&foretold), counts(&done));
     let new = dir.path().join("new.db");
-    let chats = number(&new, "SELECT count(*) FROM chats");
+    let chats = looked_into(&new)
+        .query_row("SELECT count(*) FROM sides", (), |row| row.get::<_, i64>(0))
+        .unwrap();
     let told: i64 = done
         .lines()
         .filter_map(|line| {

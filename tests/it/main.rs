@@ -10,6 +10,7 @@ mod backup;
 mod caching;
 mod chat_list;
 mod commands;
+mod conversations;
 mod conversion;
 mod cookies;
 mod database_file;

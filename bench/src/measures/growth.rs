@@ -89,16 +89,22 @@ fn pour(path: &Path, (one, other): (i64, i64), messages: i64, chats: i64) -> Res
         [users],
     )?;
     db.execute(
-        "INSERT INTO chats(user_id, chat_partner_id, last_message_date, place)
+        "INSERT INTO conversations(low_id, high_id, version, low_listed_at)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-         SELECT ?1, id, '2026-01-01 00:00:00', -id FROM users JOIN n ON users.id = ?3 + i
+         SELECT ?1, id, 1, -id FROM users JOIN n ON users.id = ?3 + i
          WHERE i < ?2",
         rusqlite::params![one, chats, other],
     )?;
+    db.execute(
+        "INSERT INTO conversations(low_id, high_id, version)
+         SELECT id, id + 1, 1 FROM users WHERE id > ?1",
+        [other],
+    )?;
     // Every second message is between the two; the others are between people nearby.
     let mut insert = db.prepare(
-        "INSERT INTO messages(sender_id, receiver_id, message, timestamp)
-         VALUES (?1, ?2, ?3, '2026-01-01 00:00:00')",
+        "INSERT INTO messages(conversation_id, sender_id, message, timestamp, version)
+         SELECT id, ?1, ?3, '2026-01-01 00:00:00', ?4
+         FROM conversations WHERE low_id = min(?1, ?2) AND high_id = max(?1, ?2)",
     )?;
     let mut text = String::new();
     for number in 0..messages {
@@ -111,13 +117,14 @@ fn pour(path: &Path, (one, other): (i64, i64), messages: i64, chats: i64) -> Res
         };
         text.clear();
         write!(text, "message {number}, and what else there is to say about it today")?;
-        insert.execute(rusqlite::params![sender, receiver, text])?;
+        insert.execute(rusqlite::params![sender, receiver, text, number])?;
     }
     drop(insert);
     // The two have read everything.
     db.execute(
-        "UPDATE chats SET last_read_id = ?3, last_message_id = ?3
-         WHERE (user_id, chat_partner_id) IN (VALUES (?1, ?2), (?2, ?1))",
+        "UPDATE conversations
+         SET version = ?3, last_message_id = ?3, low_last_read_id = ?3, high_last_read_id = ?3
+         WHERE low_id = min(?1, ?2) AND high_id = max(?1, ?2)",
         rusqlite::params![one, other, messages],
     )?;
     db.execute_batch("COMMIT; PRAGMA optimize;")?;

@@ -14,6 +14,9 @@ use crate::store::Totals;
 
 const PAGES_A_STEP: i32 = 1024;
 
+/// The first version of the schema whose files have an epoch.
+const EPOCH_SINCE_VERSION: i64 = 4;
+
 /// Copies what the database at `ours` holds at this moment into a new file at `out`, which appears
 /// when it is complete, checked and on disk. Writes go on all the while.
 ///
@@ -29,7 +32,10 @@ pub fn back_up(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Totals, Open
     let partial = Partial::begin(out).map_err(|error| OpenError::cannot_make(out, error))?;
     copy_pages(&snapshot.connection, partial.path(), watch)
         // A server's file says that it has a log; a copy is read without one, and from anywhere.
-        .and_then(|copy| copy.execute_batch("PRAGMA journal_mode = DELETE"))
+        .and_then(|copy| {
+            copy.execute_batch("PRAGMA journal_mode = DELETE")?;
+            begin_epoch(&copy)
+        })
         .map_err(|error| explain(ours, out, &error))?;
     snapshot.verify()?;
     watch(Progress { stage: Stage::Checking, done: 0, total: 0 });
@@ -64,6 +70,16 @@ pub(super) fn copy_pages(
     }
     drop(backup);
     Ok(target)
+}
+
+/// Versions of the copy, once it is restored, are not those that clients saw since it was made. A
+/// file of an earlier version gets its epoch when it is brought to ours.
+fn begin_epoch(copy: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < EPOCH_SINCE_VERSION {
+        return Ok(());
+    }
+    copy.execute_batch("UPDATE meta SET epoch = randomblob(16)")
 }
 
 /// Reads every page of the copy, and counts what it holds.

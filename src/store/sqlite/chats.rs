@@ -1,125 +1,79 @@
-//! `chats`.
+//! Chats: each person's side of the conversations.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use time::OffsetDateTime;
 
 use super::SqliteStore;
+use super::conversations::{Conversation, ConversationId};
 use super::users::user;
-use crate::domain::{Chat, MessageId, ReadMark, ReadState, Timestamp, UserId};
+use crate::domain::{Chat, MessageId, ReadMark, ReadState, User, UserId};
 use crate::store::{ChatStore, Marked, Opened, Reply};
 
-// Nobody, where one of the two has blocked the other, unless the chat is there already.
-const PARTNER: &str = "
+const USER: &str = "
 SELECT id, username
 FROM users
-WHERE id = ?2
-  AND (
-    NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2)
-    AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_id = ?1)
-    OR EXISTS (SELECT 1 FROM chats WHERE user_id = ?1 AND chat_partner_id = ?2)
-  )";
+WHERE id = ?1";
 
-const OPEN: &str = "
-INSERT INTO chats (user_id, chat_partner_id, last_message_date, place)
-VALUES (
-    ?1, ?2, ?3,
-    coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
-)
-ON CONFLICT (user_id, chat_partner_id) DO NOTHING";
-
+// Each person is on the low side of some conversations, and on the high side of others.
 const OF_USER: &str = "
-SELECT users.id, users.username, chats.new_message_count, chats.last_read_id
-FROM chats
-JOIN users ON users.id = chats.chat_partner_id
-WHERE chats.user_id = ?1
-ORDER BY chats.place DESC
+SELECT
+    users.id, users.username, low_new_message_count, low_last_read_id,
+    low_listed_at AS listed_at, last_message_id, conversations.id AS conversation_id
+FROM conversations
+JOIN users ON users.id = high_id
+WHERE low_id = ?1 AND low_listed_at IS NOT NULL
+UNION ALL
+SELECT
+    users.id, users.username, high_new_message_count, high_last_read_id,
+    high_listed_at, last_message_id, conversations.id
+FROM conversations
+JOIN users ON users.id = low_id
+WHERE high_id = ?1 AND high_listed_at IS NOT NULL
+ORDER BY listed_at DESC, last_message_id DESC, conversation_id DESC
 LIMIT ?2";
-
-const ONE_OF_USER: &str = "
-SELECT users.id, users.username, chats.new_message_count, chats.last_read_id
-FROM chats
-JOIN users ON users.id = chats.chat_partner_id
-WHERE chats.user_id = ?1 AND chats.chat_partner_id = ?2";
 
 const COUNT: &str = "
 SELECT count(*)
-FROM (SELECT 1 FROM chats WHERE user_id = ?1 LIMIT ?2)";
+FROM (
+    SELECT 1 FROM conversations WHERE low_id = ?1 AND low_listed_at IS NOT NULL
+    UNION ALL
+    SELECT 1 FROM conversations WHERE high_id = ?1 AND high_listed_at IS NOT NULL
+    LIMIT ?2
+)";
 
-const READ_STATE: &str = "
-SELECT new_message_count, last_read_id
-FROM chats
-WHERE user_id = ?1 AND chat_partner_id = ?2";
-
-// The partner's messages in (?3, ?4]. In a chat with oneself nothing is ever new.
+// The partner's messages in (?3, ?4].
 const COUNT_READ: &str = "
 SELECT count(*)
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id > ?3 AND id <= ?4
-  AND sender_id = ?2 AND ?1 <> ?2";
+WHERE conversation_id = ?1 AND id > ?3 AND id <= ?4 AND sender_id = ?2";
 
-// The messages after ?3, from either end: who wrote each. Read as far as needed, ?4 rows at most.
+// The messages after ?2, from either end: who wrote each. Read as far as needed, ?3 rows at most.
 const WALK_BACK: &str = "
 SELECT id, sender_id
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id > ?3
+WHERE conversation_id = ?1 AND id > ?2
 ORDER BY id DESC
-LIMIT ?4";
+LIMIT ?3";
 
 const WALK_ON: &str = "
 SELECT id, sender_id
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id > ?3
+WHERE conversation_id = ?1 AND id > ?2
 ORDER BY id
-LIMIT ?4";
-
-const MOVE: &str = "
-UPDATE chats
-SET new_message_count = ?3, last_read_id = ?4
-WHERE user_id = ?1 AND chat_partner_id = ?2";
-
-const NEWEST_ID: &str = "
-SELECT id
-FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-ORDER BY id DESC
-LIMIT 1";
+LIMIT ?3";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[
-    PARTNER,
-    OPEN,
-    OF_USER,
-    ONE_OF_USER,
-    COUNT,
-    READ_STATE,
-    COUNT_READ,
-    WALK_BACK,
-    WALK_ON,
-    MOVE,
-    NEWEST_ID,
-];
+pub(super) const QUERIES: &[&str] = &[USER, OF_USER, COUNT, COUNT_READ, WALK_BACK, WALK_ON];
 
 impl ChatStore for SqliteStore {
-    fn open_chat(&self, owner: UserId, partner: UserId, at: Timestamp) -> Reply<Option<Opened>> {
-        self.writer.submit(move |connection| {
-            let partner = connection.prepare_cached(PARTNER)?.query_row([owner.0, partner.0], user);
-            let Some(partner) = partner.optional()? else {
-                return Ok(None);
-            };
-            let opened = connection.prepare_cached(OPEN)?.execute(params![
-                owner.0,
-                partner.id.0,
-                at.as_str()
-            ])?;
-            Ok(Some(Opened { partner, new: opened == 1 }))
-        })
+    fn open_chat(
+        &self,
+        owner: UserId,
+        partner: UserId,
+        at: OffsetDateTime,
+    ) -> Reply<Option<Opened>> {
+        self.writer.submit(move |connection| open(connection, owner, partner, at))
     }
 
     fn chats_of(&self, owner: UserId, limit: u32) -> Reply<Vec<Chat>> {
@@ -128,8 +82,11 @@ impl ChatStore for SqliteStore {
 
     fn chat(&self, owner: UserId, partner: UserId) -> Reply<Option<Chat>> {
         self.read(move |connection| {
-            let mut query = connection.prepare_cached(ONE_OF_USER)?;
-            query.query_row([owner.0, partner.0], chat).optional()
+            let Some(found) = Conversation::find_listed(connection, owner, partner)? else {
+                return Ok(None);
+            };
+            let partner = named(connection, partner)?;
+            Ok(partner.map(|partner| Chat { partner, read: found.side(owner).read }))
         })
     }
 
@@ -142,23 +99,46 @@ impl ChatStore for SqliteStore {
 
     fn mark_read(&self, owner: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>> {
         self.writer.submit(move |connection| {
-            let Some(before) = read_state(connection, owner, partner)? else {
+            let Some(mut found) = Conversation::find_listed(connection, owner, partner)? else {
                 return Ok(None);
             };
-            let unmoved = Marked { state: before, moved: false };
-            let chat = Side { connection, owner, partner, before };
-            let Some(state) = chat.marked(mark)? else {
-                return Ok(Some(unmoved));
+            let before = found.side(owner).read;
+            let (conversation, newest) = (found.id, found.last_message_id);
+            let marking = Marking { connection, conversation, newest, owner, partner, before };
+            let Some(state) = marking.marked(mark)? else {
+                return Ok(Some(Marked { state: before, moved: false }));
             };
-            connection.prepare_cached(MOVE)?.execute(params![
-                owner.0,
-                partner.0,
-                state.new_message_count,
-                state.last_read_id.0
-            ])?;
+            found.side_mut(owner).read = state;
+            found.save(connection)?;
             Ok(Some(Marked { state, moved: true }))
         })
     }
+}
+
+fn open(
+    connection: &Connection,
+    owner: UserId,
+    partner_id: UserId,
+    at: OffsetDateTime,
+) -> rusqlite::Result<Option<Opened>> {
+    let Some(partner) = named(connection, partner_id)? else { return Ok(None) };
+    match Conversation::find(connection, owner, partner_id)? {
+        None => Conversation::make(connection, owner, partner_id)?,
+        Some(found) if found.side(owner).is_listed() => {
+            return Ok(Some(Opened { partner, new: false }));
+        }
+        Some(found) if found.is_blocked() => return Ok(None),
+        Some(_) => {}
+    }
+    if let Some((mut found, newest)) = Conversation::find_to_list(connection, owner, partner_id)? {
+        found.list(owner, &newest, at);
+        found.save_listed(connection)?;
+    }
+    Ok(Some(Opened { partner, new: true }))
+}
+
+fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
+    connection.prepare_cached(USER)?.query_row([id.0], user).optional()
 }
 
 /// The chats of `owner`, newest first, at most `limit`.
@@ -175,32 +155,20 @@ fn chat(row: &Row<'_>) -> rusqlite::Result<Chat> {
     Ok(Chat { partner: user(row)?, read })
 }
 
-/// How far `owner` has read in the chat with `partner`; `None` when there is no such chat.
-pub(super) fn read_state(
-    connection: &Connection,
-    owner: UserId,
-    partner: UserId,
-) -> rusqlite::Result<Option<ReadState>> {
-    connection
-        .prepare_cached(READ_STATE)?
-        .query_row([owner.0, partner.0], |row| {
-            Ok(ReadState { new_message_count: row.get(0)?, last_read_id: MessageId(row.get(1)?) })
-        })
-        .optional()
-}
-
 /// How many messages a mark walks over at most to find its position or its count.
 const WALKED_MAX: u32 = 1000;
 
-/// One member's side of a chat, while it is being marked as read.
-struct Side<'a> {
+/// One person's side of a conversation, while messages are being marked as read in it.
+struct Marking<'a> {
     connection: &'a Connection,
+    conversation: ConversationId,
+    newest: MessageId,
     owner: UserId,
     partner: UserId,
     before: ReadState,
 }
 
-impl Side<'_> {
+impl Marking<'_> {
     /// The state after `mark`; `None` when it does not move the read position forward.
     fn marked(&self, mark: ReadMark) -> rusqlite::Result<Option<ReadState>> {
         let after = match mark {
@@ -212,12 +180,8 @@ impl Side<'_> {
     }
 
     fn up_to(&self, id: MessageId) -> rusqlite::Result<Option<ReadState>> {
-        let mut newest = self.connection.prepare_cached(NEWEST_ID)?;
-        let newest =
-            newest.query_row([self.owner.0, self.partner.0], |row| row.get(0)).optional()?;
-        let Some(newest) = newest.map(MessageId) else { return Ok(None) };
         // A position beyond the newest message would swallow messages that are yet to come.
-        let last_read_id = newest.min(id);
+        let last_read_id = self.newest.min(id);
         if last_read_id <= self.before.last_read_id {
             return Ok(None);
         }
@@ -241,9 +205,12 @@ impl Side<'_> {
     }
 
     fn read_up_to(&self, id: MessageId) -> rusqlite::Result<i64> {
+        if self.owner == self.partner {
+            return Ok(0);
+        }
         let (from, to) = (self.before.last_read_id.0, id.0);
         let mut count = self.connection.prepare_cached(COUNT_READ)?;
-        count.query_row(params![self.owner.0, self.partner.0, from, to], |row| row.get(0))
+        count.query_row(params![self.conversation.0, self.partner.0, from, to], |row| row.get(0))
     }
 
     /// The position after which `count` of the partner's messages remain. Where that is far from both
@@ -284,7 +251,7 @@ impl Side<'_> {
         mut step: impl FnMut(MessageId, bool) -> bool,
     ) -> rusqlite::Result<()> {
         let mut query = self.connection.prepare_cached(query)?;
-        let mut rows = query.query(params![self.owner.0, self.partner.0, from.0, at_most])?;
+        let mut rows = query.query(params![self.conversation.0, from.0, at_most])?;
         while let Some(row) = rows.next()? {
             let is_new = UserId(row.get(1)?) == self.partner && self.partner != self.owner;
             if !step(MessageId(row.get(0)?), is_new) {

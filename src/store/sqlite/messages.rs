@@ -1,27 +1,19 @@
-//! `messages`, and what a message changes in `chats`.
+//! Messages, each in its conversation.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use super::blocks::has_blocked;
-use super::chats::{chats_of, read_state};
+use super::chats::chats_of;
+use super::conversations::{Conversation, ConversationId};
 use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
 use crate::store::{
     Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced,
 };
 
-// A row where the sender has the chat; in it, who of the two has blocked the other.
-const MAY_SEND: &str = "
-SELECT
-    EXISTS (SELECT 1 FROM blocks WHERE user_id = ?1 AND blocked_id = ?2),
-    EXISTS (SELECT 1 FROM blocks WHERE user_id = ?2 AND blocked_id = ?1)
-FROM chats
-WHERE user_id = ?1 AND chat_partner_id = ?2";
-
-// What a message changes is written without RETURNING, which makes a table in memory each time.
+// Without RETURNING, which makes a table in memory each time.
 const ADD: &str = "
-INSERT INTO messages (sender_id, receiver_id, message, timestamp, client_id)
-VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO messages (conversation_id, sender_id, message, timestamp, version, client_id)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING";
 
 const SENT_BEFORE: &str = "
@@ -29,92 +21,40 @@ SELECT id, timestamp
 FROM messages
 WHERE sender_id = ?1 AND client_id = ?2";
 
-// A chat that is on top already keeps its place.
-const TOUCH_SENDERS_CHAT: &str = "
-UPDATE chats
-SET last_message_date = ?3,
-    last_message_id = ?4,
-    place = (
-        SELECT place + (chat_partner_id <> ?2)
-        FROM chats
-        WHERE user_id = ?1
-        ORDER BY place DESC
-        LIMIT 1
-    )
-WHERE user_id = ?1 AND chat_partner_id = ?2";
-
-const COUNT_AS_NEW: &str = "
-UPDATE chats
-SET last_message_date = ?3,
-    last_message_id = ?4,
-    new_message_count = new_message_count + 1,
-    place = (
-        SELECT place + (chat_partner_id <> ?2)
-        FROM chats
-        WHERE user_id = ?1
-        ORDER BY place DESC
-        LIMIT 1
-    )
-WHERE user_id = ?1 AND chat_partner_id = ?2";
-
-// The message that opens a chat is the only new one in it: none can have been sent to a side
-// without a chat before.
-const OPEN_RECEIVERS_CHAT: &str = "
-INSERT INTO chats (
-    user_id, chat_partner_id, last_message_date, last_message_id, new_message_count, place
-)
-VALUES (
-    ?1, ?2, ?3, ?4, 1,
-    coalesce((SELECT max(place) + 1 FROM chats WHERE user_id = ?1), 1)
-)";
-
 const FIRST_NEW: &str = "
 SELECT id
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id > ?3
-  AND sender_id = ?2
+WHERE conversation_id = ?1 AND id > ?2 AND sender_id = ?3
 ORDER BY id
 LIMIT 1";
 
 const PAGE: &str = "
-SELECT id, sender_id, receiver_id, message, timestamp
+SELECT id, sender_id, message, timestamp
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id < ?3
+WHERE conversation_id = ?1 AND id < ?2
 ORDER BY id DESC
-LIMIT ?4 OFFSET ?5";
+LIMIT ?3 OFFSET ?4";
 
-const CHATS_WITH_LATER: &str = "
-SELECT chat_partner_id
-FROM chats
-WHERE user_id = ?1 AND last_message_id > ?2";
+const CONVERSATIONS_WITH_LATER: &str = "
+SELECT id, high_id
+FROM conversations
+WHERE low_id = ?1 AND low_listed_at IS NOT NULL AND last_message_id > ?2
+UNION ALL
+SELECT id, low_id
+FROM conversations
+WHERE high_id = ?1 AND high_listed_at IS NOT NULL AND last_message_id > ?2";
 
 const LATER: &str = "
-SELECT id, sender_id, receiver_id, message, timestamp
+SELECT id, sender_id, message, timestamp
 FROM messages
-WHERE min(sender_id, receiver_id) = min(?1, ?2)
-  AND max(sender_id, receiver_id) = max(?1, ?2)
-  AND id > ?3 AND id < ?4
+WHERE conversation_id = ?1 AND id > ?2 AND id < ?3
 ORDER BY id
-LIMIT ?5";
+LIMIT ?4";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[
-    MAY_SEND,
-    ADD,
-    SENT_BEFORE,
-    TOUCH_SENDERS_CHAT,
-    COUNT_AS_NEW,
-    OPEN_RECEIVERS_CHAT,
-    FIRST_NEW,
-    PAGE,
-    CHATS_WITH_LATER,
-    LATER,
-];
+pub(super) const QUERIES: &[&str] =
+    &[ADD, SENT_BEFORE, FIRST_NEW, PAGE, CONVERSATIONS_WITH_LATER, LATER];
 
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
@@ -130,12 +70,13 @@ impl MessageStore for SqliteStore {
         self.read(move |connection| {
             // One snapshot, so that the count belongs to the messages.
             let snapshot = connection.unchecked_transaction()?;
-            let Some(read) = read_state(&snapshot, user, partner)? else {
+            let Some(found) = Conversation::find_listed(&snapshot, user, partner)? else {
                 return Ok(None);
             };
-            let messages = newest(&snapshot, user, partner, read, extent)?;
-            let blocked = has_blocked(&snapshot, user, partner)?;
-            Ok(Some(Newest { messages, read, blocked }))
+            let side = found.side(user);
+            let history = History { connection: &snapshot, conversation: found.id, user, partner };
+            let messages = history.newest(side.read, extent)?;
+            Ok(Some(Newest { messages, read: side.read, blocked: side.blocks }))
         })
     }
 
@@ -147,10 +88,11 @@ impl MessageStore for SqliteStore {
         limit: u32,
     ) -> Reply<Option<Vec<Message>>> {
         self.read(move |connection| {
-            if read_state(connection, user, partner)?.is_none() {
+            let Some(found) = Conversation::find_listed(connection, user, partner)? else {
                 return Ok(None);
-            }
-            page(connection, user, partner, older, limit).map(Some)
+            };
+            let history = History { connection, conversation: found.id, user, partner };
+            history.page(older, limit).map(Some)
         })
     }
 
@@ -175,22 +117,18 @@ fn later(
     since: MessageId,
     limit: usize,
 ) -> rusqlite::Result<Vec<Message>> {
-    let partners: Vec<i64> = connection
-        .prepare_cached(CHATS_WITH_LATER)?
-        .query_map([user.0, since.0], |row| row.get(0))?
+    let histories: Vec<History<'_>> = connection
+        .prepare_cached(CONVERSATIONS_WITH_LATER)?
+        .query_map([user.0, since.0], |row| {
+            let (conversation, partner) = (ConversationId(row.get(0)?), UserId(row.get(1)?));
+            Ok(History { connection, conversation, user, partner })
+        })?
         .collect::<Result<_, _>>()?;
-    let mut query = connection.prepare_cached(LATER)?;
     let mut found: Vec<Message> = Vec::new();
-    for partner in partners {
+    for history in histories {
         // Once the page is full, only what is older than its last message can get into it.
-        let bound = if found.len() == limit { found[limit - 1].id.0 } else { i64::MAX };
-        let rows = query.query_map(
-            params![user.0, partner, since.0, bound, i64::try_from(limit).unwrap_or(i64::MAX)],
-            message,
-        )?;
-        for row in rows {
-            found.push(row?);
-        }
+        let bound = if found.len() == limit { found[limit - 1].id } else { MessageId(i64::MAX) };
+        history.between(since, bound, limit, &mut found)?;
         found.sort_unstable_by_key(|message| message.id);
         found.truncate(limit);
     }
@@ -200,68 +138,51 @@ fn later(
 fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Result<Added, NotAdded>> {
     let (sender, receiver) = (message.sender, message.receiver);
     let client_id = message.client_id.as_ref().map(ClientId::as_bytes);
-    match why_not(connection, sender, receiver)? {
-        None => {}
-        Some(NotAdded::NoChat) => return Ok(Err(NotAdded::NoChat)),
-        Some(blocked) => {
-            let before = sent_before(connection, sender, client_id).optional()?;
-            return Ok(before.ok_or(blocked));
-        }
+    let found = Conversation::find_to_list(connection, sender, receiver)?;
+    let found = found.filter(|(conversation, _)| conversation.side(sender).is_listed());
+    let Some((mut conversation, newest)) = found else { return Ok(Err(NotAdded::NoChat)) };
+    if let Some(blocked) = why_not(&conversation, sender, receiver) {
+        let before = sent_before(connection, sender, client_id).optional()?;
+        return Ok(before.ok_or(blocked));
     }
+    let timestamp = Timestamp::from(message.at);
     let added = connection.prepare_cached(ADD)?.execute(params![
+        conversation.id.0,
         sender.0,
-        receiver.0,
         message.body.into_string(),
-        message.at.as_str(),
+        timestamp.as_str(),
+        conversation.next_version(),
         client_id
     ])?;
     if added == 0 {
         return sent_before(connection, sender, client_id).map(Ok);
     }
-    let id = connection.last_insert_rowid();
-    let touch = |sql: &str, owner: UserId, partner: UserId| {
-        connection
-            .prepare_cached(sql)?
-            .execute(params![owner.0, partner.0, message.at.as_str(), id])
-            .map(drop)
-    };
     let mut added = Added {
-        id: MessageId(id),
-        timestamp: message.at.clone(),
+        id: MessageId(connection.last_insert_rowid()),
+        timestamp,
         duplicate: false,
         opened_chat: false,
         receiver_new_message_count: 0,
     };
-    touch(TOUCH_SENDERS_CHAT, sender, receiver)?;
+    conversation.last_message_id = added.id;
+    conversation.list(sender, &newest, message.at);
     if sender != receiver {
-        let receivers = read_state(connection, receiver, sender)?;
-        added.opened_chat = receivers.is_none();
-        added.receiver_new_message_count = receivers.map_or(0, |read| read.new_message_count) + 1;
-        touch(
-            if added.opened_chat { OPEN_RECEIVERS_CHAT } else { COUNT_AS_NEW },
-            receiver,
-            sender,
-        )?;
+        let receivers = conversation.side_mut(receiver);
+        receivers.read.new_message_count += 1;
+        added.opened_chat = !receivers.is_listed();
+        added.receiver_new_message_count = receivers.read.new_message_count;
+        conversation.list(receiver, &newest, message.at);
     }
+    conversation.save_listed(connection)?;
     Ok(Ok(added))
 }
 
 /// Why nothing may be sent, if that is so.
-fn why_not(
-    connection: &Connection,
-    sender: UserId,
-    receiver: UserId,
-) -> rusqlite::Result<Option<NotAdded>> {
-    let blocked = connection
-        .prepare_cached(MAY_SEND)?
-        .query_row([sender.0, receiver.0], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok(match blocked {
-        None => Some(NotAdded::NoChat),
-        Some((true, _)) => Some(NotAdded::BlockedBySender),
-        Some((false, true)) => Some(NotAdded::BlockedByReceiver),
-        Some((false, false)) => None,
-    })
+fn why_not(conversation: &Conversation, sender: UserId, receiver: UserId) -> Option<NotAdded> {
+    if conversation.side(sender).blocks {
+        return Some(NotAdded::BlockedBySender);
+    }
+    conversation.side(receiver).blocks.then_some(NotAdded::BlockedByReceiver)
 }
 
 fn sent_before(
@@ -280,59 +201,83 @@ fn sent_before(
     })
 }
 
-/// The newest messages, back to the first unread one, as far as `extent` allows.
-fn newest(
-    connection: &Connection,
+/// The messages of a conversation, as one of the two people reads them.
+struct History<'a> {
+    connection: &'a Connection,
+    conversation: ConversationId,
     user: UserId,
     partner: UserId,
-    read: ReadState,
-    Extent { at_least, at_most, bytes_max }: Extent,
-) -> rusqlite::Result<Vec<Message>> {
-    let first_new = if read.new_message_count > 0 {
-        connection
-            .prepare_cached(FIRST_NEW)?
-            .query_row(params![user.0, partner.0, read.last_read_id.0], |row| row.get(0))
-            .optional()?
-            .map(MessageId)
-    } else {
-        None
-    };
-    let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
-    let (mut messages, mut bytes) = (Vec::new(), 0);
-    let mut query = connection.prepare_cached(PAGE)?;
-    let rows = query.query_map(params![user.0, partner.0, i64::MAX, at_most, 0], message)?;
-    for row in rows {
-        let message = row?;
-        bytes += message.wire_bytes();
-        let wanted = first_new.is_some_and(|first| message.id >= first) && bytes <= bytes_max;
-        if messages.len() >= at_least && !wanted {
-            break;
+}
+
+impl History<'_> {
+    /// The newest messages, back to the first unread one, as far as `extent` allows.
+    fn newest(
+        &self,
+        read: ReadState,
+        Extent { at_least, at_most, bytes_max }: Extent,
+    ) -> rusqlite::Result<Vec<Message>> {
+        let first_new = if read.new_message_count > 0 {
+            self.connection
+                .prepare_cached(FIRST_NEW)?
+                .query_row([self.conversation.0, read.last_read_id.0, self.partner.0], |row| {
+                    row.get(0)
+                })
+                .optional()?
+                .map(MessageId)
+        } else {
+            None
+        };
+        let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let mut query = self.connection.prepare_cached(PAGE)?;
+        let rows = query.query_map(params![self.conversation.0, i64::MAX, at_most, 0], |row| {
+            self.message(row)
+        })?;
+        for row in rows {
+            let message = row?;
+            bytes += message.wire_bytes();
+            let wanted = first_new.is_some_and(|first| message.id >= first) && bytes <= bytes_max;
+            if messages.len() >= at_least && !wanted {
+                break;
+            }
+            messages.push(message);
         }
-        messages.push(message);
+        Ok(messages)
     }
-    Ok(messages)
-}
 
-fn page(
-    connection: &Connection,
-    user: UserId,
-    partner: UserId,
-    older: Older,
-    limit: u32,
-) -> rusqlite::Result<Vec<Message>> {
-    let before = older.before.map_or(i64::MAX, |id| id.0);
-    connection
-        .prepare_cached(PAGE)?
-        .query_map(params![user.0, partner.0, before, limit, older.skip], message)?
-        .collect()
-}
+    fn page(&self, older: Older, limit: u32) -> rusqlite::Result<Vec<Message>> {
+        let before = older.before.map_or(i64::MAX, |id| id.0);
+        let mut query = self.connection.prepare_cached(PAGE)?;
+        let page = params![self.conversation.0, before, limit, older.skip];
+        query.query_map(page, |row| self.message(row))?.collect()
+    }
 
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    Ok(Message {
-        id: MessageId(row.get(0)?),
-        sender_id: UserId(row.get(1)?),
-        receiver_id: UserId(row.get(2)?),
-        message: row.get(3)?,
-        timestamp: Timestamp::from_stored(row.get(4)?),
-    })
+    /// Adds the oldest `limit` messages between the two to `found`, without those two.
+    fn between(
+        &self,
+        after: MessageId,
+        before: MessageId,
+        limit: usize,
+        found: &mut Vec<Message>,
+    ) -> rusqlite::Result<()> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut query = self.connection.prepare_cached(LATER)?;
+        let range = params![self.conversation.0, after.0, before.0, limit];
+        for message in query.query_map(range, |row| self.message(row))? {
+            found.push(message?);
+        }
+        Ok(())
+    }
+
+    fn message(&self, row: &Row<'_>) -> rusqlite::Result<Message> {
+        let sender_id = UserId(row.get(1)?);
+        let receiver_id = if sender_id == self.user { self.partner } else { self.user };
+        Ok(Message {
+            id: MessageId(row.get(0)?),
+            sender_id,
+            receiver_id,
+            message: row.get(2)?,
+            timestamp: Timestamp::from_stored(row.get(3)?),
+        })
+    }
 }

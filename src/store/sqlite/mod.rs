@@ -4,6 +4,7 @@
 mod backup;
 mod blocks;
 mod chats;
+mod conversations;
 mod costly_hashes;
 mod file_watch;
 mod flask;
@@ -293,8 +294,8 @@ mod tests {
         connection.pragma_update(None, "foreign_keys", false).unwrap();
         let queries = [
             users::QUERIES,
+            conversations::QUERIES,
             chats::QUERIES,
-            blocks::QUERIES,
             messages::QUERIES,
             sessions::QUERIES,
             links::QUERIES,

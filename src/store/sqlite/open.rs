@@ -20,9 +20,13 @@ pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// What a write-ahead log that grew beyond is cut to when it is used again.
 const LOG_BYTES_MAX: u64 = 4 << 20;
@@ -232,7 +236,7 @@ pub(super) fn open(
             if path.metadata().is_ok_and(|file| file.len() <= CHECKED_BYTES_MAX) {
                 check_pages(&connection, path)?;
             }
-            migrate(&mut connection, version).map_err(|error| of_schema(path, &error))?;
+            migrate(&mut connection, path, version).map_err(|error| of_schema(path, &error))?;
             complete_names(&mut connection).map_err(|error| of_schema(path, &error))?;
             None
         }
@@ -322,16 +326,28 @@ fn narrow(path: &Path) {
 }
 
 /// Brings a database of an older version to ours, in one transaction.
-fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection, path: &Path, version: i64) -> rusqlite::Result<()> {
     let steps = (2..).zip(MIGRATIONS).filter(|(to, _)| *to > version);
     let steps: String = steps.map(|(_, sql)| sql).collect();
     if steps.is_empty() {
         return Ok(());
     }
+    // A user whom somebody deleted by hand is no reason not to start.
+    connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let views = flask::Views::of(&transaction)?;
     transaction.execute_batch(&steps)?;
+    let dropped = views.drop_broken(&transaction)?;
     names::complete(&transaction)?;
     transaction.commit()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    if !dropped.is_empty() {
+        tracing::warn!(
+            "{} was brought to a new schema without {}, of tables that it does not have any more",
+            path.display(),
+            dropped.join(", ")
+        );
+    }
     tracing::info!("brought the database from schema {version} to schema {SCHEMA_VERSION}");
     Ok(())
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use rusqlite::{Connection, params};
+use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::SqliteStore;
-use crate::domain::{Body, MessageId, NamePrefix, ReadMark, Timestamp, UserId};
+use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId};
 use crate::store::{BlockStore, ChatStore, Extent, MessageStore, NewMessage, Older, UserStore};
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
@@ -33,36 +34,42 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
 const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
-/// How many chats ann has beside the one with bob.
+/// How many chats ann has beside the one with bob, as a rule.
 const OTHER_CHATS: i64 = 50;
+/// What came after a message is looked for in the index of all chats, which has few bytes for each.
+const SYNCS: [&str; 2] = ["sync", "sync of the chats"];
 
-/// A store in which bob has sent ann `unread` messages that she has not read.
-fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
+/// A store in which bob has sent ann `unread` messages that she has not read, and ann has
+/// `other_chats`.
+fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("messenger.db");
     drop(SqliteStore::open(&path).unwrap());
     let mut connection = Connection::open(&path).unwrap();
     let transaction = connection.transaction().unwrap();
-    for id in 1..=2 + OTHER_CHATS {
-        let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
-        transaction.execute(sql, [id]).unwrap();
+    let sql = "INSERT INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
+    for id in 1..=2 + other_chats {
+        transaction.prepare_cached(sql).unwrap().execute([id]).unwrap();
     }
-    let sql = "INSERT INTO messages (sender_id, receiver_id, message, timestamp) \
-               VALUES (2, 1, 'hello', '2026-03-04 05:06:07')";
-    for _ in 0..unread {
-        transaction.prepare_cached(sql).unwrap().execute(()).unwrap();
+    let sql = "INSERT INTO conversations \
+                   (low_id, high_id, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
+               VALUES (1, ?1, ?2, ?3, ?2, ?4)";
+    let mut conversation = transaction.prepare(sql).unwrap();
+    conversation.execute(params![2, unread, 1000, 1000]).unwrap();
+    for partner in 3..=2 + other_chats {
+        conversation.execute(params![partner, 0, partner, None::<i64>]).unwrap();
     }
-    let sql = "INSERT INTO chats VALUES (?1, ?2, '2026-03-04 05:06:07', ?3, ?4, 0, ?5)";
-    for (user, partner, count) in [(1, 2, unread), (2, 1, 0)] {
-        transaction.execute(sql, params![user, partner, count, 1000, unread]).unwrap();
-    }
-    for partner in 3..=2 + OTHER_CHATS {
-        transaction.execute(sql, params![1, partner, 0, partner, 0]).unwrap();
+    drop(conversation);
+    let sql = "INSERT INTO messages (conversation_id, sender_id, message, timestamp, version) \
+               VALUES (1, 2, 'hello', '2026-03-04 05:06:07', ?1)";
+    for number in 0..unread {
+        transaction.prepare_cached(sql).unwrap().execute([number]).unwrap();
     }
     transaction.commit().unwrap();
     drop(connection);
@@ -70,8 +77,8 @@ fn store(unread: i64) -> (SqliteStore, PathBuf, tempfile::TempDir) {
 }
 
 /// The steps of each call, by its name.
-async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
-    let (store, path, _dir) = store(unread);
+async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
+    let (store, path, _dir) = store(unread, other_chats);
     let counter = steps_of(&path);
     let mut taken = Vec::new();
     macro_rules! call {
@@ -87,7 +94,7 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
         sender: BOB,
         receiver: ANN,
         body: Body::parse("hello".into(), 100).unwrap(),
-        at: Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)),
+        at: NOW,
         client_id: None,
     };
     call!("join", store.newest_messages(ANN, BOB, extent));
@@ -104,10 +111,7 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
     );
     call!("list of chats", store.chats_of(ANN, 41));
     call!("count of chats", store.chat_count(ANN, 541));
-    call!(
-        "open a chat",
-        store.open_chat(BOB, UserId(3), Timestamp::from(datetime!(2026-03-04 05:06:07 UTC)))
-    );
+    call!("open a chat", store.open_chat(BOB, UserId(3), NOW));
     call!("block", store.set_blocked(ANN, BOB, true));
     call!("search", store.users_starting_with(ANN, &NamePrefix::new("person"), 100));
     taken
@@ -115,11 +119,20 @@ async fn calls(unread: i64) -> Vec<(&'static str, u64)> {
 
 #[tokio::test]
 async fn no_call_costs_more_with_more_history_or_more_unread() {
-    let (few, many) = (calls(1000).await, calls(100_000).await);
+    let (few, many) = (calls(1000, OTHER_CHATS).await, calls(100_000, OTHER_CHATS).await);
     for ((name, few), (_, many)) in few.into_iter().zip(many) {
         assert!(few > 0, "{name} took no steps");
         // A deeper tree may cost some more; a hundred times the rows must not.
         let allowed = if name == MIDDLE { WALK_STEPS_MAX } else { 2 * few + 300 };
         assert!(many <= allowed, "{name}: {few} steps over 1000 rows, {many} over 100 000");
+    }
+}
+
+#[tokio::test]
+async fn no_call_but_a_sync_costs_more_with_more_chats() {
+    let (few, many) = (calls(1000, 1000).await, calls(1000, 20_000).await);
+    for ((name, few), (_, many)) in few.into_iter().zip(many) {
+        let allowed = if SYNCS.contains(&name) { 20 * few } else { 2 * few + 300 };
+        assert!(many <= allowed, "{name}: {few} steps over 1000 chats, {many} over 20 000");
     }
 }

@@ -35,8 +35,11 @@ const BY_PREFIX: &str = "
 SELECT id, username
 FROM users
 WHERE folded >= ?1 AND folded <= ?1 || char(0x10ffff)
-  AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = ?3 AND blocked_id = users.id)
-  AND NOT EXISTS (SELECT 1 FROM blocks WHERE user_id = users.id AND blocked_id = ?3)
+  AND NOT EXISTS (
+    SELECT 1
+    FROM conversations
+    WHERE low_id = min(users.id, ?3) AND high_id = max(users.id, ?3) AND (low_blocks OR high_blocks)
+  )
 ORDER BY folded
 LIMIT ?2";
 

@@ -34,7 +34,7 @@ async fn blocking_twice_and_unblocking_twice_change_nothing(store: AnyStore) {
 
 async fn nobody_is_blocked_without_a_chat(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.open_chat(bob, ann, now()).await.unwrap().unwrap();
+    store.open_chat(bob, ann, NOW).await.unwrap().unwrap();
     assert_eq!(block(&store, ann, bob, true).await, None);
     assert_eq!(block(&store, ann, UserId(999), true).await, None);
     send(&store, bob, ann, "kept").await;
@@ -43,9 +43,9 @@ async fn nobody_is_blocked_without_a_chat(store: AnyStore) {
 async fn nothing_is_kept_between_two_of_whom_one_has_blocked_the_other(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
-    store.open_chat(cyd, ann, now()).await.unwrap().unwrap();
-    store.open_chat(cyd, bob, now()).await.unwrap().unwrap();
-    store.open_chat(bob, cyd, now()).await.unwrap().unwrap();
+    store.open_chat(cyd, ann, NOW).await.unwrap().unwrap();
+    store.open_chat(cyd, bob, NOW).await.unwrap().unwrap();
+    store.open_chat(bob, cyd, NOW).await.unwrap().unwrap();
     send(&store, bob, ann, "before").await;
     let before = store.sync(ann, MessageId(0), 100, 10).await.unwrap();
     block(&store, ann, bob, true).await;
@@ -125,15 +125,15 @@ async fn two_of_whom_one_has_blocked_the_other_do_not_find_each_other(store: Any
 
 async fn a_block_opens_no_chat_and_closes_none(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.open_chat(ann, bob, now()).await.unwrap().unwrap();
+    store.open_chat(ann, bob, NOW).await.unwrap().unwrap();
     block(&store, ann, bob, true).await;
-    assert_eq!(store.open_chat(bob, ann, now()).await.unwrap(), None);
+    assert_eq!(store.open_chat(bob, ann, NOW).await.unwrap(), None);
     assert_eq!(store.chats_of(bob, 10).await.unwrap(), []);
-    let again = store.open_chat(ann, bob, now()).await.unwrap().unwrap();
+    let again = store.open_chat(ann, bob, NOW).await.unwrap().unwrap();
     assert!(!again.new);
     assert_eq!(store.chats_of(ann, 10).await.unwrap().len(), 1);
     block(&store, ann, bob, false).await;
-    assert!(store.open_chat(bob, ann, now()).await.unwrap().unwrap().new);
+    assert!(store.open_chat(bob, ann, NOW).await.unwrap().unwrap().new);
 }
 
 async fn after_a_block_both_read_what_was_said_and_only_one_knows_of_it(store: AnyStore) {

@@ -11,19 +11,20 @@ contract!(
     a_read_position_beyond_the_newest_swallows_nothing_to_come,
     reading_in_one_chat_leaves_others_alone,
     chats_are_listed_newest_first_even_within_a_second,
+    chats_are_listed_by_what_came_last_also_after_the_clock_was_put_back,
     a_chat_is_found_by_its_members,
 );
 
 async fn a_chat_with_nobody_is_not_opened(store: AnyStore) {
     let ann = user(&store, "ann").await;
-    assert_eq!(store.open_chat(ann, UserId(999), now()).await.unwrap(), None);
+    assert_eq!(store.open_chat(ann, UserId(999), NOW).await.unwrap(), None);
     assert_eq!(store.chats_of(ann, 10).await.unwrap(), []);
 }
 
 async fn opening_a_chat_again_changes_nothing(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     send(&store, bob, ann, "hello").await;
-    let later = Timestamp::from(NOW + Duration::days(1));
+    let later = NOW + Duration::days(1);
     assert!(!store.open_chat(ann, bob, later).await.unwrap().unwrap().new);
     assert_eq!(view(&store, ann, bob).await, (vec!["hello".into()], 1));
 }
@@ -36,7 +37,7 @@ async fn nobody_reads_a_chat_that_they_do_not_have(store: AnyStore) {
     assert_eq!(store.older_messages(eve, ann, Older::skipping(0), 10).await.unwrap(), None);
     assert_eq!(store.mark_read(eve, ann, ReadMark::Remaining(0)).await.unwrap(), None);
     // With a chat of their own they read that one.
-    store.open_chat(eve, ann, now()).await.unwrap();
+    store.open_chat(eve, ann, NOW).await.unwrap();
     assert_eq!(view(&store, eve, ann).await, (vec![], 0));
 }
 
@@ -80,7 +81,7 @@ async fn a_read_position_beyond_the_newest_swallows_nothing_to_come(store: AnySt
 async fn reading_in_one_chat_leaves_others_alone(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
-    store.open_chat(cyd, bob, now()).await.unwrap();
+    store.open_chat(cyd, bob, NOW).await.unwrap();
     send(&store, cyd, bob, "from cyd").await;
     let last = send(&store, ann, bob, "from ann").await;
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(last.id)).await, (0, true));
@@ -93,8 +94,8 @@ async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
     let mut partners = Vec::new();
     for name in ["b", "c", "d"] {
         let partner = user(&store, name).await;
-        store.open_chat(ann, partner, now()).await.unwrap();
-        store.open_chat(partner, ann, now()).await.unwrap();
+        store.open_chat(ann, partner, NOW).await.unwrap();
+        store.open_chat(partner, ann, NOW).await.unwrap();
         partners.push(partner);
     }
     let names = async || {
@@ -113,6 +114,25 @@ async fn chats_are_listed_newest_first_even_within_a_second(store: AnyStore) {
     assert_eq!(store.chat_count(ann, 10).await.unwrap(), 3);
     assert_eq!(store.chat_count(ann, 2).await.unwrap(), 2);
     assert_eq!(store.chat_count(partners[0], 2).await.unwrap(), 1);
+}
+
+async fn chats_are_listed_by_what_came_last_also_after_the_clock_was_put_back(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    send(&store, bob, ann, "hello").await;
+    let earlier = NOW - Duration::hours(1);
+    store.open_chat(ann, cyd, earlier).await.unwrap();
+    let list = async || {
+        let chats = store.chats_of(ann, 10).await.unwrap();
+        chats.iter().map(|chat| chat.partner.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list().await, [cyd, bob]);
+    for (sender, receiver, expected) in [(bob, ann, [bob, cyd]), (ann, cyd, [cyd, bob])] {
+        let mut message = message(sender, receiver, "hello");
+        message.at = earlier;
+        store.add_message(message).await.unwrap().unwrap();
+        assert_eq!(list().await, expected);
+    }
 }
 
 async fn a_chat_is_found_by_its_members(store: AnyStore) {

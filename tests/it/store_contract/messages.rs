@@ -22,13 +22,13 @@ async fn a_message_without_a_chat_is_not_kept(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     let added = store.add_message(message(ann, bob, "psst")).await.unwrap();
     assert_eq!(added, Err(NotAdded::NoChat));
-    store.open_chat(ann, bob, now()).await.unwrap();
+    store.open_chat(ann, bob, NOW).await.unwrap();
     assert_eq!(view(&store, ann, bob).await, (vec![], 0));
 }
 
 async fn a_message_opens_the_receivers_chat_and_counts_there(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
-    store.open_chat(ann, bob, now()).await.unwrap();
+    store.open_chat(ann, bob, NOW).await.unwrap();
     let first = send(&store, ann, bob, "one").await;
     assert_eq!((first.opened_chat, first.receiver_new_message_count), (true, 1));
     let second = send(&store, ann, bob, "two").await;
@@ -39,7 +39,7 @@ async fn a_message_opens_the_receivers_chat_and_counts_there(store: AnyStore) {
 
 async fn a_note_to_oneself_is_kept_once_and_counts_nothing(store: AnyStore) {
     let ann = user(&store, "ann").await;
-    store.open_chat(ann, ann, now()).await.unwrap().unwrap();
+    store.open_chat(ann, ann, NOW).await.unwrap().unwrap();
     let added = send(&store, ann, ann, "note").await;
     assert!(!added.opened_chat);
     assert_eq!(view(&store, ann, ann).await, (vec!["note".into()], 0));
@@ -66,7 +66,7 @@ async fn a_message_sent_again_is_kept_once(store: AnyStore) {
     let mut once = message(ann, bob, "once");
     once.client_id = Some(client_id);
     let first = store.add_message(once.clone()).await.unwrap().unwrap();
-    once.at = Timestamp::from(NOW + Duration::minutes(1));
+    once.at = NOW + Duration::minutes(1);
     let second = store.add_message(once).await.unwrap().unwrap();
     assert!(!first.duplicate && second.duplicate);
     assert_eq!((second.id, &second.timestamp), (first.id, &first.timestamp));
@@ -165,7 +165,7 @@ async fn older_messages_come_in_pages_until_the_end(store: AnyStore) {
 async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
-    store.open_chat(cyd, ann, now()).await.unwrap();
+    store.open_chat(cyd, ann, NOW).await.unwrap();
     let seen = send(&store, ann, bob, "seen").await;
     send(&store, cyd, ann, "1").await;
     send(&store, ann, bob, "2").await;
@@ -191,7 +191,7 @@ async fn what_came_after_a_message_comes_in_pages_over_all_chats(store: AnyStore
 async fn what_others_say_to_each_other_does_not_come(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let eve = user(&store, "eve").await;
-    store.open_chat(eve, ann, now()).await.unwrap();
+    store.open_chat(eve, ann, NOW).await.unwrap();
     send(&store, ann, bob, "secret").await;
     let note = send(&store, eve, ann, "mine").await;
     let page = store.sync(eve, MessageId(0), 10, 10).await.unwrap();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, Timestamp,
-    TypedName, UserId, Username,
+    Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
+    UserId, Username,
 };
 use visavis::store::{
     Added, Extent, NewMessage, NotAdded, Older, Store, StoreError, StoredSession,
@@ -40,13 +40,9 @@ async fn user(store: &AnyStore, name: &str) -> UserId {
     store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap()
 }
 
-fn now() -> Timestamp {
-    NOW.into()
-}
-
 fn message(sender: UserId, receiver: UserId, text: &str) -> NewMessage {
     let body = Body::parse(text.to_owned(), 10_000).unwrap();
-    NewMessage { sender, receiver, body, at: now(), client_id: None }
+    NewMessage { sender, receiver, body, at: NOW, client_id: None }
 }
 
 async fn send(store: &AnyStore, sender: UserId, receiver: UserId, text: &str) -> Added {
@@ -56,8 +52,8 @@ async fn send(store: &AnyStore, sender: UserId, receiver: UserId, text: &str) ->
 /// Two people, each with an open chat with the other.
 async fn pair(store: &AnyStore) -> (UserId, UserId) {
     let (ann, bob) = (user(store, "ann").await, user(store, "bob").await);
-    store.open_chat(ann, bob, now()).await.unwrap().unwrap();
-    store.open_chat(bob, ann, now()).await.unwrap().unwrap();
+    store.open_chat(ann, bob, NOW).await.unwrap().unwrap();
+    store.open_chat(bob, ann, NOW).await.unwrap().unwrap();
     (ann, bob)
 }
 

@@ -56,6 +56,16 @@ pub fn open(path: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(path).unwrap())
 }
 
+/// Views over our tables as tests speak of them.
+const SIDES: &str = include_str!("../../support/sides.sql");
+
+/// Opens a database of ours as it is, with the views of `sides.sql`.
+pub fn looked_into(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection.execute_batch(SIDES).unwrap();
+    connection
+}
+
 /// A copy of the database that the Flask chat wrote.
 pub fn flask_database() -> (std::path::PathBuf, TempDir) {
     let dir = tempfile::tempdir().unwrap();

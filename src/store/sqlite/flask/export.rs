@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, params};
+use time::OffsetDateTime;
 
 use super::scan::count;
 use super::{BOUNDED_MEMORY, Progress, Stage, Watch, values};
+use crate::domain::Timestamp;
 use crate::store::sqlite::open::{self, OpenError};
 use crate::store::sqlite::partial::Partial;
 use crate::store::sqlite::read_only::Snapshot;
@@ -20,6 +23,8 @@ pub struct Exported {
     pub users_disabled: u64,
     pub chats: u64,
     pub messages: u64,
+    /// How often somebody has blocked somebody: the Flask chat lets them write again.
+    pub blocks: u64,
     /// Messages with a time before that of the message before: the Flask chat shows them earlier.
     pub messages_out_of_order: u64,
 }
@@ -46,21 +51,41 @@ CREATE TABLE messages (
     timestamp NUMERIC NOT NULL
 );";
 
+/// What reads a file of ours. It is not brought to our version first: it stays as it is.
+struct Queries {
+    users: &'static str,
+    /// Oldest first.
+    messages: &'static str,
+    /// The lowest in the list first, with the time in milliseconds, or spelled as it is written.
+    chats: &'static str,
+    blocks: &'static str,
+}
+
+impl Queries {
+    fn of_version(version: i64) -> Self {
+        match version {
+            // Nobody is disabled yet, and nobody blocked.
+            1 => Self { users: ALL_USERS, blocks: "SELECT 0", ..Self::of_version(2) },
+            2 | 3 => Self {
+                users: USERS,
+                messages: MESSAGES_OF_TWO_IDS,
+                chats: CHATS_OF_EACH_SIDE,
+                blocks: BLOCK_ROWS,
+            },
+            _ => Self { users: USERS, messages: MESSAGES, chats: CHATS, blocks: BLOCKS },
+        }
+    }
+}
+
 const USERS: &str = "
 SELECT id, username, hash, disabled_at IS NOT NULL
 FROM users
 ORDER BY id";
 
-// In a file of version 1 nobody is disabled.
-const USERS_OF_VERSION_1: &str = "
+const ALL_USERS: &str = "
 SELECT id, username, hash, 0
 FROM users
 ORDER BY id";
-
-const KNOWS_DISABLED_USERS: &str = "
-SELECT 1
-FROM pragma_table_info('users')
-WHERE name = 'disabled_at'";
 
 /// What stands for a hash where no password is to fit: the Flask chat knows no other way to shut
 /// somebody out.
@@ -72,15 +97,42 @@ VALUES (?1, ?2, ?3)";
 
 // Where dates are equal the later row is the newer one, for an import as well.
 const CHATS: &str = "
+SELECT
+    low_id AS user_id, high_id, low_listed_at AS listed_at, low_new_message_count,
+    last_message_id, id AS conversation_id
+FROM conversations
+WHERE low_listed_at IS NOT NULL
+UNION ALL
+SELECT high_id, low_id, high_listed_at, high_new_message_count, last_message_id, id
+FROM conversations
+WHERE high_listed_at IS NOT NULL
+ORDER BY user_id, listed_at, last_message_id, conversation_id";
+
+const CHATS_OF_EACH_SIDE: &str = "
 SELECT user_id, chat_partner_id, last_message_date, new_message_count
 FROM chats
 ORDER BY user_id, place";
+
+const BLOCKS: &str = "
+SELECT coalesce(sum(low_blocks + high_blocks), 0)
+FROM conversations";
+
+const BLOCK_ROWS: &str = "
+SELECT count(*)
+FROM blocks";
 
 const ADD_CHAT: &str = "
 INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_count)
 VALUES (?1, ?2, ?3, ?4)";
 
 const MESSAGES: &str = "
+SELECT sender_id, iif(sender_id = low_id, high_id, low_id), message, timestamp
+FROM messages
+CROSS JOIN conversations
+WHERE conversations.id = messages.conversation_id
+ORDER BY messages.id";
+
+const MESSAGES_OF_TWO_IDS: &str = "
 SELECT sender_id, receiver_id, message, timestamp
 FROM messages
 ORDER BY id";
@@ -126,9 +178,9 @@ pub fn export(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Exported, Ope
 fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite::Result<Exported> {
     let mut exported = Exported::default();
 
-    let of_users =
-        if source.prepare(KNOWS_DISABLED_USERS)?.exists(())? { USERS } else { USERS_OF_VERSION_1 };
-    let (mut users, mut add) = (source.prepare(of_users)?, target.prepare(ADD_USER)?);
+    let version = source.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let queries = Queries::of_version(version);
+    let (mut users, mut add) = (source.prepare(queries.users)?, target.prepare(ADD_USER)?);
     let mut rows = users.query(())?;
     while let Some(row) = rows.next()? {
         let disabled: bool = row.get(3)?;
@@ -140,7 +192,7 @@ fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite:
     }
 
     let total = count(source, "messages")?;
-    let (mut messages, mut add) = (source.prepare(MESSAGES)?, target.prepare(ADD_MESSAGE)?);
+    let (mut messages, mut add) = (source.prepare(queries.messages)?, target.prepare(ADD_MESSAGE)?);
     let mut rows = messages.query(())?;
     let mut newest = String::new();
     while let Some(row) = rows.next()? {
@@ -161,16 +213,28 @@ fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite:
     }
 
     watch(Progress { stage: Stage::Chats, done: 0, total: 0 });
-    let (mut chats, mut add) = (source.prepare(CHATS)?, target.prepare(ADD_CHAT)?);
+    let (mut chats, mut add) = (source.prepare(queries.chats)?, target.prepare(ADD_CHAT)?);
     let mut rows = chats.query(())?;
     while let Some(row) = rows.next()? {
+        let date = match row.get_ref(2)? {
+            ValueRef::Integer(milliseconds) => date(milliseconds),
+            spelled => spelled.as_str()?.to_owned(),
+        };
         add.execute(params![
             row.get::<_, i64>(0)?,
             row.get::<_, i64>(1)?,
-            row.get_ref(2)?.as_str()?,
+            date,
             row.get::<_, i64>(3)?
         ])?;
         exported.chats += 1;
     }
+    let blocks: i64 = source.query_row(queries.blocks, (), |row| row.get(0))?;
+    exported.blocks = u64::try_from(blocks).unwrap_or(0);
     Ok(exported)
+}
+
+/// The second of a time in milliseconds since 1970.
+fn date(milliseconds: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1000));
+    Timestamp::from(time.unwrap_or(OffsetDateTime::UNIX_EPOCH)).to_string()
 }

@@ -1,5 +1,6 @@
 //! What the owner of a Flask database made in it besides its tables: triggers, views and indexes.
-//! Views stay where they fit our tables; everything else is left out.
+//! Views stay where they fit our tables; everything else is left out. A migration of ours asks for the
+//! same of its views.
 
 use rusqlite::Connection;
 
@@ -39,11 +40,7 @@ impl SetAside {
     /// Removes everything from `connection` that refers to the original's tables or could have the
     /// name of something of ours.
     pub(super) fn take(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut query = connection.prepare(MADE_BY_THE_OWNER)?;
-        let named = query.query_map((), |row| {
-            Ok(Named { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? })
-        })?;
-        let mut named: Vec<Named> = named.collect::<Result<_, _>>()?;
+        let mut named = made_by_the_owner(connection)?;
         let mut views = named.split_off(named.partition_point(|one| one.kind != "view"));
         for name in other_tables(connection)?.unwrap_or_default() {
             if may_be_dropped(&name) {
@@ -68,23 +65,52 @@ impl SetAside {
     /// out.
     pub(super) fn put_back(self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
         let Self { views, mut left_out } = self;
-        let (mut kept, failed): (Vec<_>, Vec<_>) =
+        let (made, failed): (Vec<_>, Vec<_>) =
             views.into_iter().partition(|view| connection.execute_batch(&view.sql).is_ok());
         left_out.extend(failed.iter().map(Named::shown));
+        left_out.extend(Views(made).drop_broken(connection)?);
+        Ok(left_out)
+    }
+}
+
+/// Views that could be read before the tables changed.
+pub(in crate::store::sqlite) struct Views(Vec<Named>);
+
+impl Views {
+    pub(in crate::store::sqlite) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut views = made_by_the_owner(connection)?;
+        views.retain(|one| one.kind == "view" && can_be_read(connection, &one.name));
+        Ok(Self(views))
+    }
+
+    /// Drops those that cannot be read any more, and gives their names.
+    pub(in crate::store::sqlite) fn drop_broken(
+        self,
+        connection: &Connection,
+    ) -> rusqlite::Result<Vec<String>> {
+        let (mut kept, mut dropped) = (self.0, Vec::new());
         // A view may read another one that does not fit.
         loop {
             let (fit, broken): (Vec<_>, Vec<_>) =
                 kept.into_iter().partition(|view| can_be_read(connection, &view.name));
             if broken.is_empty() {
-                return Ok(left_out);
+                return Ok(dropped);
             }
             for view in &broken {
                 view.drop_from(connection)?;
-                left_out.push(view.shown());
+                dropped.push(view.shown());
             }
             kept = fit;
         }
     }
+}
+
+fn made_by_the_owner(connection: &Connection) -> rusqlite::Result<Vec<Named>> {
+    let mut query = connection.prepare(MADE_BY_THE_OWNER)?;
+    let named = query.query_map((), |row| {
+        Ok(Named { kind: row.get(0)?, name: row.get(1)?, sql: row.get(2)? })
+    })?;
+    named.collect()
 }
 
 fn can_be_read(connection: &Connection, view: &str) -> bool {

@@ -22,6 +22,7 @@ use super::open::is_ours;
 pub use self::export::{Exported, export};
 pub use self::import::{Checked, check, import};
 pub(super) use self::in_place::convert;
+pub(super) use self::left_out::Views;
 
 /// What a conversion found in the Flask chat's database, and what it put right.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

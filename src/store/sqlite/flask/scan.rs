@@ -25,8 +25,8 @@ pub(super) struct Source<'a> {
 pub(super) struct FlaskChat {
     pub user: i64,
     pub partner: i64,
-    /// `None` where the newest message has to tell.
-    pub last_message_date: Option<String>,
+    /// In seconds since 1970; `None` where the newest message has to tell.
+    pub last_message_date: Option<i64>,
     pub new_message_count: i64,
 }
 
@@ -241,7 +241,7 @@ impl Scan<'_> {
             }
             self.people.mention(user);
             self.people.mention(partner);
-            let last_message_date = values::timestamp(row.get_ref(3)?).ok().map(Cow::into_owned);
+            let last_message_date = values::seconds(row.get_ref(3)?);
             let found = values::count(row.get_ref(4)?);
             // A count of more than there are messages would never fall to zero.
             let new_message_count = found.unwrap_or(0).min(self.received(user, partner));

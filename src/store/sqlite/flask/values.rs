@@ -39,6 +39,13 @@ pub(super) fn timestamp(value: ValueRef<'_>) -> Result<Cow<'_, str>, &'static st
     text(value).and_then(moment).map(|(seconds, _)| seconds)
 }
 
+/// A time in seconds since 1970, where it is one: the digits of [`timestamp`] may say the 99th of a month.
+pub(super) fn seconds(value: ValueRef<'_>) -> Option<i64> {
+    let spelled = timestamp(value).ok()?;
+    let time = PrimitiveDateTime::parse(&spelled, SECONDS).ok()?;
+    Some(time.assume_utc().unix_timestamp())
+}
+
 /// A text by which times sort: the fraction decides within a second.
 pub(super) fn sort_key(value: ValueRef<'_>) -> Result<Cow<'_, str>, &'static str> {
     let (seconds, fraction) = text(value).and_then(moment)?;
@@ -179,6 +186,17 @@ mod tests {
             "2026-01-31 23:59:5\u{e9}",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_none() {
+        let read = |text: &'static str| seconds(ValueRef::Text(text.as_bytes()));
+        assert_eq!(read("1970-01-01 00:00:01"), Some(1));
+        assert_eq!(read("1970-01-01T01:59:59+02:00"), Some(-1));
+        for none in ["2026-02-31 00:00:00", "2026-99-01 00:00:00", "2026-01-01 24:00:00"] {
+            assert!(timestamp(ValueRef::Text(none.as_bytes())).is_ok(), "{none}");
+            assert_eq!(read(none), None, "{none}");
         }
     }
 

@@ -1,0 +1,229 @@
+//! `conversations`: the row of two people, which everything between them reads and changes. How that
+//! row is found, made, changed and kept; `chats.rs`, `blocks.rs` and `messages.rs` say what happens.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use time::OffsetDateTime;
+
+use crate::domain::{MessageId, ReadState, UserId};
+
+// The newest chats of both people are looked up only if ?3 says so.
+const FIND: &str = "
+SELECT
+    id, version, last_message_id,
+    low_listed_at, low_new_message_count, low_last_read_id, low_blocks,
+    high_listed_at, high_new_message_count, high_last_read_id, high_blocks,
+    iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?1), NULL),
+    iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?1), NULL),
+    iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?2), NULL),
+    iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?2), NULL)
+FROM conversations
+WHERE low_id = ?1 AND high_id = ?2";
+
+const MAKE: &str = "
+INSERT INTO conversations (low_id, high_id)
+VALUES (?1, ?2)";
+
+// Without the columns that stand in an index, which would be written as well.
+const SAVE: &str = "
+UPDATE conversations
+SET version = ?2,
+    low_new_message_count = ?3,
+    low_last_read_id = ?4,
+    low_blocks = ?5,
+    high_new_message_count = ?6,
+    high_last_read_id = ?7,
+    high_blocks = ?8
+WHERE id = ?1";
+
+const SAVE_LISTED: &str = "
+UPDATE conversations
+SET version = ?2,
+    low_new_message_count = ?3,
+    high_new_message_count = ?4,
+    last_message_id = ?5,
+    low_listed_at = ?6,
+    high_listed_at = ?7
+WHERE id = ?1";
+
+/// Every query of this file, for the test that reads their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FIND, MAKE, SAVE, SAVE_LISTED];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConversationId(pub i64);
+
+/// The row of two people. What is changed in it is kept by one of the two `save` methods, which
+/// raise the version.
+pub(super) struct Conversation {
+    pub id: ConversationId,
+    pub last_message_id: MessageId,
+    version: i64,
+    low_id: UserId,
+    low: Side,
+    /// Of no use where somebody writes to themselves: both are the low side then.
+    high: Side,
+}
+
+/// What one of the two people has of it.
+pub(super) struct Side {
+    /// Milliseconds since 1970; `None` while the chat is not in the person's list.
+    listed_at: Option<i64>,
+    pub read: ReadState,
+    /// That person has blocked the other.
+    pub blocks: bool,
+}
+
+/// When the newest chat of each of the two came to the top of the list; `None` for an empty list.
+pub(super) struct Newest {
+    low: Option<i64>,
+    high: Option<i64>,
+}
+
+impl Conversation {
+    /// The row of `one` and `other`, in either order.
+    pub(super) fn find(
+        connection: &Connection,
+        one: UserId,
+        other: UserId,
+    ) -> rusqlite::Result<Option<Self>> {
+        let (low, high) = ordered(one, other);
+        connection
+            .prepare_cached(FIND)?
+            .query_row(params![low.0, high.0, false], |row| Self::read(row, low))
+            .optional()
+    }
+
+    /// The row of `user` and `partner`, if `user` has that chat in the list.
+    pub(super) fn find_listed(
+        connection: &Connection,
+        user: UserId,
+        partner: UserId,
+    ) -> rusqlite::Result<Option<Self>> {
+        let found = Self::find(connection, user, partner)?;
+        Ok(found.filter(|found| found.side(user).is_listed()))
+    }
+
+    /// As [`Conversation::find`], to bring the chat to the top of a list by [`Conversation::list`].
+    pub(super) fn find_to_list(
+        connection: &Connection,
+        one: UserId,
+        other: UserId,
+    ) -> rusqlite::Result<Option<(Self, Newest)>> {
+        let (low, high) = ordered(one, other);
+        let later = |row: &Row<'_>, column| -> rusqlite::Result<Option<i64>> {
+            Ok(row.get::<_, Option<i64>>(column)?.max(row.get(column + 1)?))
+        };
+        connection
+            .prepare_cached(FIND)?
+            .query_row(params![low.0, high.0, true], |row| {
+                let newest = Newest { low: later(row, 11)?, high: later(row, 13)? };
+                Ok((Self::read(row, low)?, newest))
+            })
+            .optional()
+    }
+
+    /// Makes the row of two people who have none, in the list of neither.
+    pub(super) fn make(
+        connection: &Connection,
+        one: UserId,
+        other: UserId,
+    ) -> rusqlite::Result<()> {
+        let (low, high) = ordered(one, other);
+        connection.prepare_cached(MAKE)?.execute([low.0, high.0]).map(drop)
+    }
+
+    fn read(row: &Row<'_>, low_id: UserId) -> rusqlite::Result<Self> {
+        let side = |column| -> rusqlite::Result<Side> {
+            let read = ReadState {
+                new_message_count: row.get(column + 1)?,
+                last_read_id: MessageId(row.get(column + 2)?),
+            };
+            Ok(Side { listed_at: row.get(column)?, read, blocks: row.get(column + 3)? })
+        };
+        Ok(Self {
+            id: ConversationId(row.get(0)?),
+            version: row.get(1)?,
+            last_message_id: MessageId(row.get(2)?),
+            low_id,
+            low: side(3)?,
+            high: side(7)?,
+        })
+    }
+
+    /// What `user`, one of the two, has of it.
+    pub(super) fn side(&self, user: UserId) -> &Side {
+        if user == self.low_id { &self.low } else { &self.high }
+    }
+
+    pub(super) fn side_mut(&mut self, user: UserId) -> &mut Side {
+        if user == self.low_id { &mut self.low } else { &mut self.high }
+    }
+
+    /// One of the two has blocked the other.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.low.blocks || self.high.blocks
+    }
+
+    /// Brings the chat to the top of `user`'s list: it stands above every other one, also above one
+    /// that came there in the same millisecond, and one that came there before the clock was put back.
+    pub(super) fn list(&mut self, user: UserId, newest: &Newest, now: OffsetDateTime) {
+        let now = now.unix_timestamp() * 1000 + i64::from(now.millisecond());
+        let newest = if user == self.low_id { newest.low } else { newest.high };
+        let side = self.side_mut(user);
+        side.listed_at = Some(match newest {
+            None => now,
+            // A chat that is on top already stays there, however many messages a millisecond has.
+            Some(newest) if side.listed_at == Some(newest) => newest.max(now),
+            Some(newest) => now.max(newest.saturating_add(1)),
+        });
+    }
+
+    /// The version after the next [`Conversation::save`] or [`Conversation::save_listed`].
+    pub(super) fn next_version(&self) -> i64 {
+        self.version + 1
+    }
+
+    /// Keeps read marks and blocks.
+    pub(super) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(SAVE)?
+            .execute(params![
+                self.id.0,
+                self.next_version(),
+                self.low.read.new_message_count,
+                self.low.read.last_read_id.0,
+                self.low.blocks,
+                self.high.read.new_message_count,
+                self.high.read.last_read_id.0,
+                self.high.blocks,
+            ])
+            .map(drop)
+    }
+
+    /// Keeps the last message, the counts and where the chat stands in the lists.
+    pub(super) fn save_listed(self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(SAVE_LISTED)?
+            .execute(params![
+                self.id.0,
+                self.next_version(),
+                self.low.read.new_message_count,
+                self.high.read.new_message_count,
+                self.last_message_id.0,
+                self.low.listed_at,
+                self.high.listed_at,
+            ])
+            .map(drop)
+    }
+}
+
+impl Side {
+    /// The person has the chat in the list.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed_at.is_some()
+    }
+}
+
+fn ordered(one: UserId, other: UserId) -> (UserId, UserId) {
+    if one.0 <= other.0 { (one, other) } else { (other, one) }
+}
