@@ -2,7 +2,21 @@
 
 use serde::Serialize;
 
-use super::{MessageId, User};
+use super::{MessageId, User, UserId};
+
+/// Two people, in either order: those of one conversation. Both may be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Pair {
+    low: UserId,
+    high: UserId,
+}
+
+impl Pair {
+    #[must_use]
+    pub fn of(one: UserId, other: UserId) -> Self {
+        Self { low: one.min(other), high: one.max(other) }
+    }
+}
 
 /// A chat as its owner sees it in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

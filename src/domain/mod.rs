@@ -12,7 +12,7 @@ mod session;
 mod user;
 mod visible;
 
-pub use chat::{Chat, ReadMark, ReadState};
+pub use chat::{Chat, Pair, ReadMark, ReadState};
 pub use device::device;
 pub use error::Error;
 pub use hash_cost::{BCRYPT_COST_MAX, TooCostly, work as hash_work};

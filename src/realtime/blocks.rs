@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Realtime;
 use super::presence::Seat;
 use super::reply::{Ack, refuse};
-use crate::domain::UserId;
+use crate::domain::{Pair, UserId};
 use crate::protocol::payload::{Block, BlockChanged, Blocked};
 
 /// Stands in the same line as messages: what the other sent before is told before the
@@ -18,7 +18,7 @@ pub fn block(realtime: &Arc<Realtime>, seat: &Arc<Seat>, block: Block, ack: Ack<
         Err(error) => return refuse(seat, ack, &error),
     };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(permit, move || {
+    realtime.order.begin(Pair::of(seat.user.id, partner), permit, move || {
         let setting = realtime_then.services.blocks.set(seat.user.id, partner, blocked);
         async move {
             let changed = match setting.await {

@@ -8,7 +8,7 @@ use super::messages::emit;
 use super::presence::Seat;
 use super::reply::{Ack, refuse};
 use crate::config::LimitedAction;
-use crate::domain::{Error, UserId};
+use crate::domain::{Error, Pair, UserId};
 use crate::protocol::payload::{
     CountChanged, CountUpdated, HistoryScrolled, JoinAnswer, JoinChat, Joined, Protocol, Sync,
     Synced, SyncedChat,
@@ -131,7 +131,7 @@ pub fn count_updated(
         Err(error) => return refuse(seat, ack, &error),
     };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(permit, move || {
+    realtime.order.begin(Pair::of(seat.user.id, partner), permit, move || {
         let marking = realtime_then.services.chats.mark_read(seat.user.id, partner, updated.mark());
         async move {
             let marked = match marking.await {

@@ -8,6 +8,7 @@ use super::reply::{Ack, refuse};
 use super::view::{Delivery, Event, Showing};
 use super::{Realtime, encoded};
 use crate::config::LimitedAction;
+use crate::domain::Pair;
 use crate::protocol::payload::{
     FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere,
 };
@@ -48,7 +49,7 @@ pub fn message_sent(
         Err(error) => return refuse(seat, ack, &error),
     };
     let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(permit, move || {
+    realtime.order.begin(Pair::of(seat.user.id, receiver), permit, move || {
         let adding = realtime_then.services.messages.send(message);
         async move {
             // The commit comes before the acknowledgement, and that before the deliveries.

@@ -69,7 +69,7 @@ impl Realtime {
         let realtime = Arc::new(Self {
             services,
             presence: Presence::default(),
-            order: Order::start(),
+            order: Order::default(),
             joins: AtomicU64::new(0),
             queued: Arc::default(),
         });

@@ -1,13 +1,15 @@
-//! A FIFO of everything that changes the database and is told to sockets, so that clients are notified
-//! of writes in the order in which they were stored.
+//! A FIFO for each conversation, of everything that changes it and is told to sockets: so clients are
+//! notified of its writes in the order in which they were stored. Conversations do not wait for each
+//! other.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::runtime::Handle;
 
-use crate::domain::{Error, UserId};
+use crate::domain::{Error, Pair, UserId};
 
 /// How many writes of one person may wait at the same time: a client that was offline sends hundreds
 /// of messages at once. The store's queue holds sixteen times as many.
@@ -17,11 +19,15 @@ const RETRY_AFTER: u64 = 1;
 
 type Step = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The FIFO. Its length is bounded by the permits of each person, and by the store's queue.
+/// The FIFOs. Their length is bounded by the permits of each person, and by the store's queue.
+#[derive(Default)]
 pub struct Order {
-    steps: Mutex<UnboundedSender<Step>>,
+    /// What waits behind the step that is under way, for each conversation that has one.
+    waiting: Arc<Waiting>,
     permits: Arc<Permits>,
 }
+
+type Waiting = Mutex<HashMap<Pair, VecDeque<Step>>>;
 
 /// How many writes of each person wait.
 type Permits = Mutex<HashMap<UserId, u32>>;
@@ -33,13 +39,6 @@ pub struct Permit {
 }
 
 impl Order {
-    /// An empty FIFO, served by a task of its own until it is dropped. Must run inside a tokio runtime.
-    pub fn start() -> Self {
-        let (steps, waiting) = unbounded_channel();
-        tokio::spawn(serve(waiting));
-        Self { steps: Mutex::new(steps), permits: Arc::default() }
-    }
-
     /// # Errors
     /// `TooOften` when too many writes of the user wait already.
     pub fn permit(&self, user: UserId) -> Result<Permit, Error> {
@@ -53,21 +52,28 @@ impl Order {
     }
 
     /// `begin` calls the store, which gives its write a place in the order of writes, and returns
-    /// what awaits the outcome and tells it: that runs after all that was begun before it.
+    /// what awaits the outcome and tells it: that runs after all that was begun before it in that
+    /// conversation. Must run inside a tokio runtime.
     pub fn begin<F: Future<Output = ()> + Send + 'static>(
         &self,
+        conversation: Pair,
         permit: Permit,
         begin: impl FnOnce() -> F,
     ) {
         // Held across both calls so that writes and notifications keep the same order.
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let step = begin();
-        let told = async move {
+        let told: Step = Box::pin(async move {
             step.await;
             drop(permit);
-        };
-        if steps.send(Box::pin(told)).is_err() {
-            tracing::error!("the task that tells sockets what was stored has ended");
+        });
+        match waiting.entry(conversation) {
+            Entry::Occupied(mut behind) => behind.get_mut().push_back(told),
+            Entry::Vacant(entry) => {
+                entry.insert(VecDeque::new());
+                let waiting = Arc::clone(&self.waiting);
+                tokio::spawn(serve(Line { waiting, conversation }, told));
+            }
         }
     }
 }
@@ -84,9 +90,42 @@ impl Drop for Permit {
     }
 }
 
-async fn serve(mut waiting: UnboundedReceiver<Step>) {
-    while let Some(step) = waiting.recv().await {
+/// The FIFO of one conversation, while a step is under way.
+struct Line {
+    waiting: Arc<Waiting>,
+    conversation: Pair,
+}
+
+impl Line {
+    /// The next step; the line has ended when there is none.
+    fn next(&self) -> Option<Step> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = waiting.get_mut(&self.conversation)?.pop_front();
+        if next.is_none() {
+            waiting.remove(&self.conversation);
+        }
+        next
+    }
+}
+
+impl Drop for Line {
+    /// A step that panics takes its task along, and must not keep those behind it.
+    fn drop(&mut self) {
+        if let Some(next) = self.next()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let line = Self { waiting: Arc::clone(&self.waiting), conversation: self.conversation };
+            runtime.spawn(serve(line, next));
+        }
+    }
+}
+
+/// Runs the steps of one conversation, the first one and what has come behind it.
+async fn serve(line: Line, first: Step) {
+    let mut next = Some(first);
+    while let Some(step) = next {
         step.await;
+        next = line.next();
     }
 }
 
@@ -98,18 +137,61 @@ mod tests {
 
     #[tokio::test]
     async fn one_person_fills_only_a_share_of_the_queue() {
-        let order = Order::start();
+        let order = Order::default();
         let (go_on, waits) = oneshot::channel::<()>();
         let (ann, bob) = (UserId(1), UserId(2));
-        order.begin(order.permit(ann).unwrap(), || async { _ = waits.await });
+        let both = Pair::of(ann, bob);
+        order.begin(both, order.permit(ann).unwrap(), || async { _ = waits.await });
         for _ in 1..WAITING_MAX {
-            order.begin(order.permit(ann).unwrap(), || async {});
+            order.begin(both, order.permit(ann).unwrap(), || async {});
         }
         assert!(matches!(order.permit(ann), Err(Error::TooOften { .. })));
         let (tell, told) = oneshot::channel();
-        order.begin(order.permit(bob).unwrap(), || async { _ = tell.send(()) });
+        order.begin(both, order.permit(bob).unwrap(), || async { _ = tell.send(()) });
         go_on.send(()).unwrap();
         told.await.unwrap();
         order.permit(ann).map(drop).unwrap();
+        // Nothing is remembered of a conversation in which nothing is under way.
+        while !order.waiting.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conversation_waits_for_itself_alone_and_keeps_its_order() {
+        let order = Order::default();
+        let (ann, bob, carla) = (UserId(1), UserId(2), UserId(3));
+        let (go_on, waits) = oneshot::channel::<()>();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = |number: u32| {
+            let told = Arc::clone(&told);
+            async move { told.lock().unwrap().push(number) }
+        };
+        let stalled = async { _ = waits.await };
+        order.begin(Pair::of(ann, bob), order.permit(ann).unwrap(), || stalled);
+        for number in 0..100 {
+            order.begin(Pair::of(bob, ann), order.permit(bob).unwrap(), || tell(number));
+        }
+        let (say, said) = oneshot::channel();
+        let others = async { _ = say.send(()) };
+        order.begin(Pair::of(ann, carla), order.permit(ann).unwrap(), || others);
+        said.await.unwrap();
+        assert!(told.lock().unwrap().is_empty());
+        go_on.send(()).unwrap();
+        while told.lock().unwrap().len() < 100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*told.lock().unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_step_that_panics_keeps_nobody_behind_it() {
+        let order = Order::default();
+        let both = Pair::of(UserId(1), UserId(2));
+        let (tell, told) = oneshot::channel();
+        order.begin(both, order.permit(UserId(1)).unwrap(), || async { panic!("as a test of it") });
+        let behind = async { _ = tell.send(()) };
+        order.begin(both, order.permit(UserId(1)).unwrap(), || behind);
+        told.await.unwrap();
     }
 }
