@@ -157,43 +157,68 @@ async fn a_backup_put_in_the_place_of_the_database_is_what_the_next_start_opens(
     assert_eq!(verdict, "ok");
 }
 
-/// Sets the time of the file as if it had been written an hour later.
-fn age(path: &Path) {
-    let file = fs::File::options().append(true).open(path).unwrap();
-    let later = file.metadata().unwrap().modified().unwrap() + Duration::from_hours(1);
-    file.set_modified(later).unwrap();
-}
-
 #[tokio::test]
 async fn a_backup_copied_over_the_running_database_is_noticed_and_stays_as_it_was_copied() {
-    for was_idle in [true, false] {
-        let (store, dir) = store().await;
-        let (path, backup) = (dir.path().join("messenger.db"), dir.path().join("backup.db"));
-        write(&*store, "one").await.unwrap();
-        Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [backup.to_str()]).unwrap();
-        for number in 0..10 {
-            write(&*store, &number.to_string()).await.unwrap();
-        }
-        if was_idle {
-            for _ in 0..2 {
-                store.written_elsewhere().await.unwrap();
-            }
-        }
-        fs::copy(&backup, &path).unwrap();
-        age(&path);
-        for _ in 0..3 {
-            let refused = write(&*store, "after").await;
-            assert!(matches!(refused, Err(StoreError::OutOfService)), "{refused:?}");
-        }
-        assert!(matches!(store.totals().await, Err(StoreError::OutOfService)));
-        store.close();
-        drop(store);
-        assert_eq!(fs::read(&path).unwrap(), fs::read(&backup).unwrap());
-        // What the log had is kept, and no later start applies it to the copy.
-        let names = names(dir.path());
-        assert!(names.contains(&"messenger.db-wal.orphan".to_owned()), "{names:?}");
-        assert!(!names.contains(&"messenger.db-wal".to_owned()), "{names:?}");
+    tokio::join!(is_noticed_when_copied_over(true), is_noticed_when_copied_over(false));
+}
+
+async fn is_noticed_when_copied_over(was_idle: bool) {
+    let (store, dir) = store().await;
+    let (path, backup) = (dir.path().join("messenger.db"), dir.path().join("backup.db"));
+    write(&*store, "one").await.unwrap();
+    Connection::open(&path).unwrap().execute("VACUUM INTO ?1", [backup.to_str()]).unwrap();
+    // As large as the database: then only the time tells.
+    let size = fs::metadata(&path).unwrap().len();
+    fs::File::options().append(true).open(&backup).unwrap().set_len(size).unwrap();
+    for number in 0..10 {
+        write(&*store, &number.to_string()).await.unwrap();
     }
+    if was_idle {
+        for _ in 0..2 {
+            store.written_elsewhere().await.unwrap();
+        }
+    }
+    // The times of files are as coarse as the kernel's clock.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    fs::copy(&backup, &path).unwrap();
+    for _ in 0..3 {
+        let refused = write(&*store, "after").await;
+        assert!(matches!(refused, Err(StoreError::OutOfService)), "{refused:?}");
+    }
+    assert!(matches!(store.totals().await, Err(StoreError::OutOfService)));
+    store.close();
+    drop(store);
+    assert_eq!(fs::read(&path).unwrap(), fs::read(&backup).unwrap());
+    // What the log had is kept, and no later start applies it to the copy.
+    let names = names(dir.path());
+    assert!(names.contains(&"messenger.db-wal.orphan".to_owned()), "{names:?}");
+    assert!(!names.contains(&"messenger.db-wal".to_owned()), "{names:?}");
+}
+
+/// Another process writes to the file, and tells at the end only what it was: a checkpoint.
+#[tokio::test]
+async fn a_checkpoint_of_another_process_is_waited_for() {
+    let (store, dir) = store().await;
+    let path = dir.path().join("messenger.db");
+    let other = Connection::open(&path).unwrap();
+    for round in 0..5 {
+        write(&*store, "before").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        age(&path, round);
+        let checkpoint = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            other.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).unwrap();
+        };
+        let (written, ()) = tokio::join!(write(&*store, "meanwhile"), checkpoint);
+        written.unwrap();
+    }
+}
+
+/// Sets the time of the file to a later one.
+fn age(path: &Path, hours: u64) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    let later = file.metadata().unwrap().modified().unwrap() + Duration::from_hours(hours + 1);
+    file.set_modified(later).unwrap();
 }
 
 #[tokio::test]

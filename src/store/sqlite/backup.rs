@@ -39,7 +39,7 @@ pub fn back_up(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Totals, Open
         .map_err(|error| explain(ours, out, &error))?;
     snapshot.verify()?;
     watch(Progress { stage: Stage::Checking, done: 0, total: 0 });
-    let totals = check(partial.path(), out)?;
+    let totals = check(partial.path(), ours)?;
     partial.publish_as(out).map_err(|error| OpenError::cannot_make(out, error))?;
     Ok(totals)
 }
@@ -82,12 +82,12 @@ fn begin_epoch(copy: &Connection) -> rusqlite::Result<()> {
     copy.execute_batch("UPDATE meta SET epoch = randomblob(16)")
 }
 
-/// Reads every page of the copy, and counts what it holds.
-fn check(copy: &Path, out: &Path) -> Result<Totals, OpenError> {
+/// Reads every page of the copy, and counts what it holds. What is damaged in it is so in `ours`.
+fn check(copy: &Path, ours: &Path) -> Result<Totals, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let explain = |error: rusqlite::Error| OpenError::from_sqlite(out, &error);
+    let explain = |error: rusqlite::Error| OpenError::from_sqlite(ours, &error);
     let connection = Connection::open_with_flags(copy, flags).map_err(explain)?;
-    open::check_pages(&connection, out)?;
+    open::check_pages(&connection, ours)?;
     connection
         .query_row(TOTALS, (), |row| Ok(Totals { users: row.get(0)?, messages: row.get(1)? }))
         .map_err(explain)

@@ -35,8 +35,8 @@ pub(super) struct Extent {
     modified: SystemTime,
 }
 
-/// How far a file system may move the time of a write after it, as FAT and network file systems do.
-const TIME_TOLERANCE: Duration = Duration::from_secs(2);
+/// How far a file system may cut the time of a write when it is read again, as FAT does.
+const TIME_RESOLUTION: Duration = Duration::from_secs(2);
 
 impl Extent {
     fn of(found: &fs::Metadata) -> io::Result<Self> {
@@ -45,9 +45,8 @@ impl Extent {
 
     /// Whether somebody has written to the file since it was found as `before`.
     pub(super) fn was_written_since(self, before: Self) -> bool {
-        let moved = self.modified.duration_since(before.modified);
-        let moved = moved.unwrap_or_else(|backwards| backwards.duration());
-        self.bytes != before.bytes || moved > TIME_TOLERANCE
+        let moved_back = before.modified.duration_since(self.modified);
+        self.bytes != before.bytes || moved_back.map_or(true, |back| back > TIME_RESOLUTION)
     }
 }
 
@@ -76,7 +75,7 @@ impl fmt::Display for Loss {
             ),
             Self::Overwritten(path) => write!(
                 f,
-                "{0} was written by another program, which is no backup of it while visavis runs; stop visavis, put the right file there, then start it again ({0}-wal.orphan, if it is there, has what the file did not have yet)",
+                "{0} was written or touched by another program than SQLite; stop visavis, make sure that the right file is there, then start it again ({0}-wal.orphan, if it is there, has what the file as it was did not have yet)",
                 path.display()
             ),
             Self::Linked { path, names } => write!(

@@ -5,7 +5,7 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -215,6 +215,14 @@ struct Left {
     log: LogState,
 }
 
+/// How often, and how long each time, a change of the file waits for the state of the log to follow. A
+/// checkpoint of another process takes longer only where the disk has stalled.
+const CHECKPOINT_WAITS: u32 = 250;
+const CHECKPOINT_WAIT: Duration = Duration::from_millis(20);
+
+/// How many frames of the log may wait to be folded into the file: as many as SQLite takes by itself.
+const LONG_LOG_FRAMES: i64 = 1000;
+
 /// How many frames the log has, and how many of them are in the file.
 type LogState = (i64, i64);
 
@@ -222,6 +230,9 @@ impl Database {
     fn new(connection: Connection, watch: Arc<FileWatch>) -> Self {
         // A crash may have left a log.
         let log = Log::Fresh;
+        if let Err(error) = connection.pragma_update(None, "wal_autocheckpoint", 0) {
+            tracing::warn!(%error, "the log is folded at each commit: {error}");
+        }
         let mut new =
             Self { connection, watch, log, left: None, version: None, fold_failed: false };
         if let Some(extent) = new.watch.look() {
@@ -234,23 +245,34 @@ impl Database {
     /// Whether the file is the one that was opened, and nobody but SQLite has written to it. From then on
     /// the store is out of service.
     fn is_sound(&mut self) -> bool {
-        let Some(extent) = self.watch.look() else {
-            self.abandon();
-            return false;
-        };
-        if let Some(left) = self.left
-            && extent.was_written_since(left.extent)
-            && self.log_state() == Some(left.log)
-            && self.data_version().ok() == self.version
-        {
-            self.watch.lose_to_another_program();
+        // A checkpoint of another process writes to the file first, and changes the log's state last.
+        for _ in 0..CHECKPOINT_WAITS {
+            let Some(extent) = self.watch.look() else {
+                self.abandon();
+                return false;
+            };
+            let Some(left) = self.left.filter(|left| extent.was_written_since(left.extent)) else {
+                return true;
+            };
+            let log = self.log_state();
+            if log != Some(left.log) || self.data_version().ok() != self.version {
+                self.left = log.map(|log| Left { extent, log });
+                return true;
+            }
+            thread::sleep(CHECKPOINT_WAIT);
         }
-        !self.watch.is_lost()
+        self.watch.lose_to_another_program();
+        false
     }
 
     /// Notes how the file is after this connection has written.
     fn leave(&mut self, extent: Extent) {
-        self.left = self.log_state().map(|log| Left { extent, log });
+        let Some(log) = self.log_state() else { return self.left = None };
+        // What has only been added to the log is not in the file: another program has written there, or a
+        // checkpoint is under way.
+        let is_added = |left: &Left| log.1 == left.log.1 && log.0 >= left.log.0;
+        let known = self.left.filter(is_added);
+        self.left = Some(Left { extent: known.map_or(extent, |left| left.extent), log });
     }
 
     fn log_state(&self) -> Option<LogState> {
@@ -290,6 +312,8 @@ impl Database {
     /// Copies the write-ahead log into the file, so that a copy of the file alone is complete.
     /// `PASSIVE` waits for nobody. False when a reader is in the way, or the disk.
     fn fold(&mut self, mode: &str) -> bool {
+        // From here on this connection writes to the file, also where it fails in the end.
+        self.left = None;
         let outcome =
             self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
@@ -306,6 +330,17 @@ impl Database {
                 }
                 self.fold_failed = true;
                 false
+            }
+        }
+    }
+
+    /// What SQLite does by itself at the end of a commit, if it is let. Here nobody waits for it, and it is
+    /// known that it was this connection that wrote to the file.
+    fn fold_if_long(&mut self) {
+        if self.left.is_some_and(|left| left.log.0 - left.log.1 >= LONG_LOG_FRAMES) {
+            self.fold("PASSIVE");
+            if let Some(extent) = self.watch.look() {
+                self.leave(extent);
             }
         }
     }
@@ -367,6 +402,7 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
         for answer in answers {
             answer(outcome.clone().map(drop));
         }
+        database.fold_if_long();
     }
 }
 
