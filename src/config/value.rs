@@ -213,6 +213,14 @@ pub(super) fn parse_cookie_name(name: &str) -> Result<String, String> {
     if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
         return Err("give 1 to 64 letters, digits, _ or -, as in chat_session".to_owned());
     }
+    let lower = name.to_ascii_lowercase();
+    if lower.starts_with("__host-") || lower.starts_with("__secure-") {
+        return Err(
+            "browsers take cookies of such names by https alone, and some nowhere below a path; \
+                    give another, as in chat_session"
+                .to_owned(),
+        );
+    }
     Ok(name.to_owned())
 }
 

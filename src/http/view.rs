@@ -158,7 +158,8 @@ impl Views {
             Err(error) => error,
         };
         let reason = explain(&error);
-        tracing::error!(page = name, "the page {name} cannot be drawn: {reason}");
+        let address = visit.asked.address().map(tracing::field::display);
+        tracing::error!(page = name, address, "the page {name} cannot be drawn: {reason}");
         // A deployment's own apology may be what fails: the embedded one is known to work.
         let context = context(context! { message => apology });
         let page = match templates::draw(&self.embedded, "apology.html", &context) {

@@ -77,7 +77,7 @@ impl LogLimits {
         }
     }
 
-    /// Identifies the peer of `event` by its fields `address` and `user.id`.
+    /// Identifies the peer of `event` by its fields `address` and `user.id`, for each `page` anew.
     fn peer(&self, event: &Event<'_>) -> Option<u64> {
         let mut peer = Peer { hasher: self.hashes.build_hasher(), is_named: false };
         event.record(&mut peer);
@@ -116,10 +116,11 @@ struct Peer<H> {
 
 impl<H: Hasher> Visit for Peer<H> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if !matches!(field.name(), "address" | "user.id") {
+        if !matches!(field.name(), "address" | "user.id" | "page") {
             return;
         }
-        self.is_named = true;
+        // What fails on one page hides nothing of another.
+        self.is_named |= field.name() != "page";
         field.name().hash(&mut self.hasher);
         let text = format!("{value:?}");
         match text.parse::<IpAddr>() {
@@ -228,6 +229,25 @@ mod tests {
         let expected = [
             "WARN refused 2001:db8::1 address=2001:db8::1",
             "WARN 98 more like this: refused 2001:db8::2 suppressed=98",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_peer_has_a_line_for_each_page_that_fails() {
+        let fails = |address: &str, page: &str| {
+            tracing::error!(page, address, "the page {page} cannot be drawn");
+        };
+        let lines = log_of(|| {
+            (0..100).for_each(|_| fails("192.0.2.1", "login.html"));
+            fails("192.0.2.1", "register.html");
+            fails("192.0.2.2", "login.html");
+        });
+        let expected = [
+            r#"ERROR the page login.html cannot be drawn page="login.html" address="192.0.2.1""#,
+            r#"ERROR the page register.html cannot be drawn page="register.html" address="192.0.2.1""#,
+            r#"ERROR the page login.html cannot be drawn page="login.html" address="192.0.2.2""#,
+            "ERROR 99 more like this: the page login.html cannot be drawn suppressed=99",
         ];
         assert_eq!(lines, expected);
     }

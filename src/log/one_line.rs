@@ -60,9 +60,12 @@ impl<W: Write> Write for Escaped<W> {
     }
 }
 
-/// Terminals act on control characters, and readers of lines on the separators.
+/// Terminals act on control characters, readers of lines on the separators, and whatever shows text on
+/// what turns its direction.
 fn breaks_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -72,10 +75,9 @@ mod tests {
     #[test]
     fn control_characters_are_escaped_and_everything_else_stays() {
         let mut escaped = Escaped(String::new());
-        let text = "ä \"quoted\" C:\\x\r\nINFO a lie\u{1b}[2J\t\u{85}\u{2028}\u{2029}end\n";
+        let text = "ä \"quoted\" C:\\x\r\nINFO a lie\u{1b}[2J\t\u{85}\u{2028}\u{2029}\u{202e}end\n";
         escaped.write_str(text).unwrap();
-        let expected =
-            "ä \"quoted\" C:\\x\\r\\nINFO a lie\\u{1b}[2J\\t\\u{85}\\u{2028}\\u{2029}end\\n";
+        let expected = "ä \"quoted\" C:\\x\\r\\nINFO a lie\\u{1b}[2J\\t\\u{85}\\u{2028}\\u{2029}\\u{202e}end\\n";
         assert_eq!(escaped.0, expected);
     }
 }

@@ -137,6 +137,11 @@ impl Asked {
         arguments.map_or(Value::from(()), Value::from_pairs)
     }
 
+    /// Where the request came from, as far as it is known.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     fn remote_addr(&self) -> Value {
         self.address.map_or(Value::from(()), |address| Value::from(address.to_string()))
     }
