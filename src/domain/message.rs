@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use super::{Error, UserId, shows};
+use super::{Error, UserId, Version, shows};
 
 /// The id of a message. Ids grow in the order in which messages were stored: they are the order.
 #[derive(
@@ -34,6 +34,36 @@ impl Message {
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
         // Ids, timestamp and the names of the fields.
+        encoded_bytes(&self.message) + 80
+    }
+}
+
+/// What a deleted message says to those who know of no deletion: the Flask chat, and its clients.
+pub const DELETED_TEXT: &str = "This message was deleted";
+
+/// A message as it is now, for those who know that messages change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MessageState {
+    pub id: MessageId,
+    pub sender_id: UserId,
+    pub receiver_id: UserId,
+    /// Empty once it was deleted.
+    pub message: String,
+    /// When it was sent.
+    pub timestamp: Timestamp,
+    /// The conversation's at its last change.
+    pub version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl MessageState {
+    /// As [`Message::wire_bytes`].
+    #[must_use]
+    pub fn wire_bytes(&self) -> usize {
         encoded_bytes(&self.message) + 80
     }
 }
@@ -75,6 +105,11 @@ impl Body {
             }
         }
         Ok(Self(text))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     #[must_use]
