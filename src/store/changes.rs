@@ -16,7 +16,7 @@ pub struct ConversationVersion {
 /// has, since versions only grow and no conversation leaves the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest {
-    pub conversations: u64,
+    pub conversations: u32,
     /// The sum of their versions.
     pub versions: i64,
 }

@@ -31,7 +31,7 @@ pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
 pub trait Store:
-    UserStore + ChatStore + BlockStore + MessageStore + SessionStore + LinkStore
+    UserStore + ChatStore + BlockStore + MessageStore + ChangeStore + SessionStore + LinkStore
 {
     /// How much there is of it. Counts every row, which takes a second or more where there are
     /// millions: nothing may wait for it.

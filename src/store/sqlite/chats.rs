@@ -137,7 +137,7 @@ fn open(
     Ok(Some(Opened { partner, new: true }))
 }
 
-fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
+pub(super) fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
     connection.prepare_cached(USER)?.query_row([id.0], user).optional()
 }
 

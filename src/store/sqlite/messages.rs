@@ -151,7 +151,7 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Result<
         sender.0,
         message.body.into_string(),
         timestamp.as_str(),
-        conversation.next_version(),
+        conversation.next_version().0,
         client_id
     ])?;
     if added == 0 {

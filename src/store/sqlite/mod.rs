@@ -3,6 +3,7 @@
 
 mod backup;
 mod blocks;
+mod changes;
 mod chats;
 mod conversations;
 mod costly_hashes;
@@ -296,6 +297,7 @@ mod tests {
             users::QUERIES,
             conversations::QUERIES,
             chats::QUERIES,
+            changes::QUERIES,
             messages::QUERIES,
             sessions::QUERIES,
             links::QUERIES,

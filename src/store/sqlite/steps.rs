@@ -11,8 +11,11 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::SqliteStore;
-use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId};
-use crate::store::{BlockStore, ChatStore, Extent, MessageStore, NewMessage, Older, UserStore};
+use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId, Version};
+use crate::store::{
+    BlockStore, ChangeStore, ChatStore, Extent, MessageStore, NewMessage, Older, PageBounds,
+    UserStore,
+};
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
 
@@ -42,8 +45,9 @@ const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
 /// How many chats ann has beside the one with bob, as a rule.
 const OTHER_CHATS: i64 = 50;
-/// What came after a message is looked for in the index of all chats, which has few bytes for each.
-const SYNCS: [&str; 2] = ["sync", "sync of the chats"];
+/// What came after a message is looked for in the index of all chats, which has few bytes for each. A
+/// digest reads the row of each.
+const SYNCS: [&str; 3] = ["sync", "sync of the chats", "digest"];
 
 /// A store in which bob has sent ann `unread` messages that she has not read, and ann has
 /// `other_chats`.
@@ -58,8 +62,8 @@ fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::Temp
         transaction.prepare_cached(sql).unwrap().execute([id]).unwrap();
     }
     let sql = "INSERT INTO conversations \
-                   (low_id, high_id, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
-               VALUES (1, ?1, ?2, ?3, ?2, ?4)";
+                   (low_id, high_id, version, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
+               VALUES (1, ?1, ?2, ?2, ?3, ?2, ?4)";
     let mut conversation = transaction.prepare(sql).unwrap();
     conversation.execute(params![2, unread, 1000, 1000]).unwrap();
     for partner in 3..=2 + other_chats {
@@ -68,7 +72,7 @@ fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::Temp
     drop(conversation);
     let sql = "INSERT INTO messages (conversation_id, sender_id, message, timestamp, version) \
                VALUES (1, 2, 'hello', '2026-03-04 05:06:07', ?1)";
-    for number in 0..unread {
+    for number in 1..=unread {
         transaction.prepare_cached(sql).unwrap().execute([number]).unwrap();
     }
     transaction.commit().unwrap();
@@ -89,6 +93,7 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
         }};
     }
     let extent = Extent { at_least: 20, at_most: 1000, bytes_max: 4_000_000 };
+    let bounds = PageBounds { messages_max: 100, bytes_max: 4_000_000 };
     let oldest = MessageId(unread / 2);
     let message = || NewMessage {
         sender: BOB,
@@ -103,6 +108,12 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
     call!("send", async { store.add_message(message()).await.map(Result::unwrap) });
     call!("sync", store.sync(ANN, MessageId(unread - 50), 100, 1000));
     call!("sync of the chats", store.sync(ANN, MessageId(i64::MAX), 100, 1000));
+    call!("changes", store.changes(ANN, BOB, Version(unread - 50), bounds));
+    call!("all changes, from the first on", store.changes(ANN, BOB, Version(0), bounds));
+    call!("newest states", store.history(ANN, BOB, None, bounds));
+    call!("states before a message", store.history(ANN, BOB, Some(oldest), bounds));
+    call!("versions", store.versions_of(ANN, 41));
+    call!("digest", store.digest_of(ANN));
     call!("read mark near the end", store.mark_read(ANN, BOB, ReadMark::Remaining(unread - 200)));
     call!(MIDDLE, store.mark_read(ANN, BOB, ReadMark::Remaining(unread / 2)));
     call!(

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use time::Duration;
 use visavis::domain::{
     Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
-    UserId, Username,
+    UserId, Username, Version,
 };
 use visavis::store::{
-    Added, Extent, NewMessage, NotAdded, Older, Store, StoreError, StoredSession,
+    Added, Changes, Digest, Extent, NewMessage, NotAdded, Older, PageBounds, Store, StoreError,
+    StoredSession,
 };
 
 use super::support::{NOW, extent};
@@ -28,6 +29,7 @@ macro_rules! contract {
 }
 
 mod blocks;
+mod changes;
 mod chats;
 mod links;
 mod messages;
