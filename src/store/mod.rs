@@ -31,7 +31,14 @@ pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
 pub trait Store:
-    UserStore + ChatStore + BlockStore + MessageStore + ChangeStore + SessionStore + LinkStore
+    UserStore
+    + ChatStore
+    + BlockStore
+    + MessageStore
+    + EditStore
+    + ChangeStore
+    + SessionStore
+    + LinkStore
 {
     /// How much there is of it. Counts every row, which takes a second or more where there are
     /// millions: nothing may wait for it.

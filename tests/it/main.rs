@@ -16,6 +16,7 @@ mod cookies;
 mod database_file;
 mod deployment;
 mod export;
+mod erasure;
 mod faults;
 mod forms;
 mod headers;

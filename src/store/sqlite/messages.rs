@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::chats::chats_of;
 use super::conversations::{Conversation, ConversationId};
-use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
+use crate::domain::{ClientId, DELETED_TEXT, Message, MessageId, ReadState, Timestamp, UserId};
 use crate::store::{
     Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced,
 };
@@ -21,15 +21,8 @@ SELECT id, timestamp
 FROM messages
 WHERE sender_id = ?1 AND client_id = ?2";
 
-const FIRST_NEW: &str = "
-SELECT id
-FROM messages
-WHERE conversation_id = ?1 AND id > ?2 AND sender_id = ?3
-ORDER BY id
-LIMIT 1";
-
 const PAGE: &str = "
-SELECT id, sender_id, message, timestamp
+SELECT id, sender_id, message, timestamp, deleted_at IS NOT NULL
 FROM messages
 WHERE conversation_id = ?1 AND id < ?2
 ORDER BY id DESC
@@ -45,7 +38,7 @@ FROM conversations
 WHERE high_id = ?1 AND high_listed_at IS NOT NULL AND last_message_id > ?2";
 
 const LATER: &str = "
-SELECT id, sender_id, message, timestamp
+SELECT id, sender_id, message, timestamp, deleted_at IS NOT NULL
 FROM messages
 WHERE conversation_id = ?1 AND id > ?2 AND id < ?3
 ORDER BY id
@@ -53,8 +46,7 @@ LIMIT ?4";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] =
-    &[ADD, SENT_BEFORE, FIRST_NEW, PAGE, CONVERSATIONS_WITH_LATER, LATER];
+pub(super) const QUERIES: &[&str] = &[ADD, SENT_BEFORE, PAGE, CONVERSATIONS_WITH_LATER, LATER];
 
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
@@ -216,30 +208,19 @@ impl History<'_> {
         read: ReadState,
         Extent { at_least, at_most, bytes_max }: Extent,
     ) -> rusqlite::Result<Vec<Message>> {
-        let first_new = if read.new_message_count > 0 {
-            self.connection
-                .prepare_cached(FIRST_NEW)?
-                .query_row([self.conversation.0, read.last_read_id.0, self.partner.0], |row| {
-                    row.get(0)
-                })
-                .optional()?
-                .map(MessageId)
-        } else {
-            None
-        };
         let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
-        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let (mut messages, mut bytes, mut new) = (Vec::new(), 0, read.new_message_count);
         let mut query = self.connection.prepare_cached(PAGE)?;
-        let rows = query.query_map(params![self.conversation.0, i64::MAX, at_most, 0], |row| {
-            self.message(row)
-        })?;
-        for row in rows {
-            let message = row?;
+        let mut rows = query.query(params![self.conversation.0, i64::MAX, at_most, 0])?;
+        while let Some(row) = rows.next()? {
+            let message = self.message(row)?;
             bytes += message.wire_bytes();
-            let wanted = first_new.is_some_and(|first| message.id >= first) && bytes <= bytes_max;
+            let wanted = new > 0 && message.id > read.last_read_id && bytes <= bytes_max;
             if messages.len() >= at_least && !wanted {
                 break;
             }
+            let is_deleted: bool = row.get(4)?;
+            new -= i64::from(message.sender_id == self.partner && !is_deleted);
             messages.push(message);
         }
         Ok(messages)
@@ -269,6 +250,8 @@ impl History<'_> {
         Ok(())
     }
 
+    /// A row of `id, sender_id, message, timestamp` and whether it was deleted, for those who know of no
+    /// deletions.
     fn message(&self, row: &Row<'_>) -> rusqlite::Result<Message> {
         let sender_id = UserId(row.get(1)?);
         let receiver_id = if sender_id == self.user { self.partner } else { self.user };
@@ -276,7 +259,7 @@ impl History<'_> {
             id: MessageId(row.get(0)?),
             sender_id,
             receiver_id,
-            message: row.get(2)?,
+            message: if row.get(4)? { DELETED_TEXT.to_owned() } else { row.get(2)? },
             timestamp: Timestamp::from_stored(row.get(3)?),
         })
     }

@@ -7,6 +7,7 @@ mod changes;
 mod chats;
 mod conversations;
 mod costly_hashes;
+mod edits;
 mod file_watch;
 mod flask;
 mod links;
@@ -250,7 +251,11 @@ fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     #[cfg(test)]
     steps::count(connection)?;
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    // Without `secure_delete`, the text of a deleted message would stay in the file until its bytes are
+    // used again.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
+    )
 }
 
 fn store_error(error: rusqlite::Error) -> StoreError {
@@ -298,6 +303,7 @@ mod tests {
             conversations::QUERIES,
             chats::QUERIES,
             changes::QUERIES,
+            edits::QUERIES,
             messages::QUERIES,
             sessions::QUERIES,
             links::QUERIES,

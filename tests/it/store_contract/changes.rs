@@ -13,17 +13,6 @@ contract!(
     an_epoch_stays,
 );
 
-async fn changes(
-    store: &AnyStore,
-    user: UserId,
-    partner: UserId,
-    since: Version,
-    messages_max: u32,
-) -> Changes {
-    let bounds = PageBounds { messages_max, bytes_max: usize::MAX };
-    store.changes(user, partner, since, bounds).await.unwrap().unwrap()
-}
-
 async fn changes_are_each_message_once_by_version_and_the_state_of_the_same_moment(
     store: AnyStore,
 ) {
