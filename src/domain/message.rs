@@ -88,23 +88,18 @@ impl Body {
     /// # Errors
     /// `Invalid` for a text of which nothing shows, one with a NUL, or one that is too long.
     pub fn parse(text: String, chars_max: usize) -> Result<Self, Error> {
-        if !shows(&text) {
-            return Err(Error::Invalid("the message is empty".into()));
+        Self::parse_or_return(text, chars_max).map_err(|(error, _)| error)
+    }
+
+    /// As [`Body::parse`], with the text beside the error.
+    ///
+    /// # Errors
+    /// As [`Body::parse`].
+    pub fn parse_or_return(text: String, chars_max: usize) -> Result<Self, (Error, String)> {
+        match fault(&text, chars_max) {
+            Some(fault) => Err((Error::Invalid(fault), text)),
+            None => Ok(Self(text)),
         }
-        if text.contains('\0') {
-            let sentence = "the message contains a NUL, which is no text; leave it out";
-            return Err(Error::Invalid(sentence.into()));
-        }
-        // Bytes are never fewer than characters, so short texts need no counting.
-        if text.len() > chars_max {
-            let chars = text.chars().count();
-            if chars > chars_max {
-                return Err(Error::Invalid(format!(
-                    "the message is longer than {chars_max} characters (it has {chars})"
-                )));
-            }
-        }
-        Ok(Self(text))
     }
 
     #[must_use]
@@ -116,6 +111,20 @@ impl Body {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// What keeps `text` from being a message.
+fn fault(text: &str, chars_max: usize) -> Option<String> {
+    if !shows(text) {
+        return Some("the message is empty".into());
+    }
+    if text.contains('\0') {
+        return Some("the message contains a NUL, which is no text; leave it out".into());
+    }
+    // Bytes are never fewer than characters, so short texts need no counting.
+    let chars = if text.len() > chars_max { text.chars().count() } else { 0 };
+    (chars > chars_max)
+        .then(|| format!("the message is longer than {chars_max} characters (it has {chars})"))
 }
 
 /// The UUID that a client gives a message, so that sending it again is harmless.

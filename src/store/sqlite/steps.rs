@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::SqliteStore;
-use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId, Version};
+use crate::domain::{Body, ClientId, MessageId, NamePrefix, ReadMark, UserId, Version};
 use crate::store::{
-    BlockStore, ChangeStore, ChatStore, Extent, MessageStore, NewMessage, Older, PageBounds,
-    UserStore,
+    BlockStore, ChangeStore, ChatStore, EditStore, Extent, MessageEdit, MessageStore, NewMessage,
+    Older, PageBounds, UserStore,
 };
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
@@ -40,6 +40,7 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
 const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
+const ID: &str = "0190f5a0-0000-7000-8000-000000000001";
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
 const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
@@ -102,10 +103,27 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
         at: NOW,
         client_id: None,
     };
+    let again = || NewMessage { client_id: ClientId::parse(ID).ok(), ..message() };
     call!("join", store.newest_messages(ANN, BOB, extent));
     call!("history before a message", store.older_messages(ANN, BOB, Older::than(oldest), 10));
     call!("history after a count", store.older_messages(ANN, BOB, Older::skipping(500), 10));
     call!("send", async { store.add_message(message()).await.map(Result::unwrap) });
+    call!("send again", async { store.add_message(again()).await.map(Result::unwrap) });
+    call!("send again, the second time", async {
+        store.add_message(again()).await.map(Result::unwrap)
+    });
+    let edit = |id| MessageEdit {
+        user: BOB,
+        id,
+        body: Body::parse("hello, ann".into(), 100).unwrap(),
+        at: NOW,
+        oldest: NOW,
+        client_id: ClientId::parse(ID).unwrap(),
+    };
+    call!("edit", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
+    call!("edit again", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
+    call!("delete", async { store.delete_message(BOB, oldest, NOW).await.map(Result::unwrap) });
+    call!("sweep of edits", store.sweep_edits(NOW));
     call!("sync", store.sync(ANN, MessageId(unread - 50), 100, 1000));
     call!("sync of the chats", store.sync(ANN, MessageId(i64::MAX), 100, 1000));
     call!("changes", store.changes(ANN, BOB, Version(unread - 50), bounds));
