@@ -26,6 +26,7 @@ mod invariants;
 mod invites;
 mod large_import;
 mod limits;
+mod message_changes;
 mod methods;
 mod migration;
 mod model;
