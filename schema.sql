@@ -32,14 +32,15 @@ CREATE TABLE conversations (
     id INTEGER PRIMARY KEY,
     low_id INTEGER NOT NULL REFERENCES users (id), -- the smaller id of the two; notes to oneself use this side only
     high_id INTEGER NOT NULL REFERENCES users (id),
-    -- Grows by one with each message, read mark that moved, block that changed, and chat that was opened.
+    -- Grows by one with each message, edit, deletion, read mark that moved, block that changed, and chat
+    -- that was opened.
     version INTEGER NOT NULL DEFAULT 0,
     last_message_id INTEGER NOT NULL DEFAULT 0, -- 0 before the first
     -- Milliseconds since 1970 at which the chat came to the top of that person's list, which is
     -- sorted by it; NULL while it is not in the list. No two chats of a person share one, but for
     -- those that came from the Flask chat: there the later last message decides.
     low_listed_at INTEGER,
-    -- Always the number of the other person's messages after low_last_read_id.
+    -- Always the number of the other person's messages after low_last_read_id that were not deleted.
     low_new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (low_new_message_count >= 0),
     low_last_read_id INTEGER NOT NULL DEFAULT 0,
     low_last_delivered_id INTEGER NOT NULL DEFAULT 0, -- not used yet
@@ -65,13 +66,13 @@ CREATE TABLE messages (
     message TEXT NOT NULL, -- empty once it was deleted: the row stays
     timestamp TEXT NOT NULL, -- YYYY-MM-DD HH:MM:SS, UTC
     version INTEGER NOT NULL, -- the conversation's when this row was changed last
-    edited_at INTEGER, -- seconds since 1970; not used yet
+    edited_at INTEGER, -- seconds since 1970
     deleted_at INTEGER, -- the same
     client_id BLOB -- the UUID that the sender's client gave the message
 ) STRICT;
 
--- Serves a conversation's history and, with sender_id, the counts of what is new in it.
-CREATE INDEX messages_of_a_conversation ON messages (conversation_id, id, sender_id);
+-- Serves a conversation's history and, with sender_id and deleted_at, the counts of what is new in it.
+CREATE INDEX messages_of_a_conversation ON messages (conversation_id, id, sender_id, deleted_at);
 
 -- Serves the search for what has changed since a version.
 CREATE INDEX messages_by_version ON messages (conversation_id, version);
@@ -80,6 +81,23 @@ CREATE INDEX messages_by_version ON messages (conversation_id, version);
 CREATE UNIQUE INDEX messages_sent_once
 ON messages (sender_id, client_id)
 WHERE client_id IS NOT NULL;
+
+-- Edits that were done: one that is sent again, some days at most after the first time, is known by
+-- its row and changes nothing.
+CREATE TABLE edits (
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    client_id BLOB NOT NULL, -- the UUID that the user's client gave the edit
+    message_id INTEGER NOT NULL REFERENCES messages (id),
+    text_hash BLOB, -- the SHA-256 of the new text; NULL once the message was deleted
+    done_at INTEGER NOT NULL, -- seconds since 1970
+    PRIMARY KEY (user_id, client_id)
+) STRICT, WITHOUT ROWID;
+
+-- Serves the sweep of old ones.
+CREATE INDEX edits_by_time ON edits (done_at);
+
+-- Serves the deletion of a message.
+CREATE INDEX edits_of_a_message ON edits (message_id);
 
 CREATE TABLE sessions (
     key BLOB PRIMARY KEY, -- the SHA-256 of the cookie's value

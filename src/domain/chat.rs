@@ -26,7 +26,7 @@ pub struct Chat {
 }
 
 /// How far a member has read. The count always equals the number of the partner's messages
-/// after `last_read_id`.
+/// after `last_read_id` that were not deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReadState {

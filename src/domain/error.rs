@@ -10,13 +10,13 @@ pub enum Error {
     /// Name and password do not belong together.
     #[error("{0}")]
     Unauthenticated(&'static str),
-    /// There is no such user or chat.
+    /// There is no such user, chat or message.
     #[error("{0}")]
     NotFound(&'static str),
-    /// Somebody does not want it.
+    /// Somebody does not want it, or it may not be done any more.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// The name is taken.
+    /// The value is taken: a name, or a client id by something else.
     #[error("{0}")]
     Conflict(&'static str),
     /// It was done too often; nothing was done this time.

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-use super::{Error, UserId, shows};
+use super::{Error, UserId, Version, shows};
 
 /// The id of a message. Ids grow in the order in which messages were stored: they are the order.
 #[derive(
@@ -38,6 +38,36 @@ impl Message {
     }
 }
 
+/// What a deleted message says to those who know of no deletion: the Flask chat, and its clients.
+pub const DELETED_TEXT: &str = "This message was deleted";
+
+/// A message as it is now, for those who know that messages change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MessageState {
+    pub id: MessageId,
+    pub sender_id: UserId,
+    pub receiver_id: UserId,
+    /// Empty once it was deleted.
+    pub message: String,
+    /// When it was sent.
+    pub timestamp: Timestamp,
+    /// The conversation's at its last change.
+    pub version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl MessageState {
+    /// As [`Message::wire_bytes`].
+    #[must_use]
+    pub fn wire_bytes(&self) -> usize {
+        encoded_bytes(&self.message) + 80
+    }
+}
+
 /// The bytes of `text` within a JSON string: control characters take up to six each.
 fn encoded_bytes(text: &str) -> usize {
     let extra = |byte: u8| match byte {
@@ -58,29 +88,43 @@ impl Body {
     /// # Errors
     /// `Invalid` for a text of which nothing shows, one with a NUL, or one that is too long.
     pub fn parse(text: String, chars_max: usize) -> Result<Self, Error> {
-        if !shows(&text) {
-            return Err(Error::Invalid("the message is empty".into()));
+        Self::parse_or_return(text, chars_max).map_err(|(error, _)| error)
+    }
+
+    /// As [`Body::parse`], with the text beside the error.
+    ///
+    /// # Errors
+    /// As [`Body::parse`].
+    pub fn parse_or_return(text: String, chars_max: usize) -> Result<Self, (Error, String)> {
+        match fault(&text, chars_max) {
+            Some(fault) => Err((Error::Invalid(fault), text)),
+            None => Ok(Self(text)),
         }
-        if text.contains('\0') {
-            let sentence = "the message contains a NUL, which is no text; leave it out";
-            return Err(Error::Invalid(sentence.into()));
-        }
-        // Bytes are never fewer than characters, so short texts need no counting.
-        if text.len() > chars_max {
-            let chars = text.chars().count();
-            if chars > chars_max {
-                return Err(Error::Invalid(format!(
-                    "the message is longer than {chars_max} characters (it has {chars})"
-                )));
-            }
-        }
-        Ok(Self(text))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// What keeps `text` from being a message.
+fn fault(text: &str, chars_max: usize) -> Option<String> {
+    if !shows(text) {
+        return Some("the message is empty".into());
+    }
+    if text.contains('\0') {
+        return Some("the message contains a NUL, which is no text; leave it out".into());
+    }
+    // Bytes are never fewer than characters, so short texts need no counting.
+    let chars = if text.len() > chars_max { text.chars().count() } else { 0 };
+    (chars > chars_max)
+        .then(|| format!("the message is longer than {chars_max} characters (it has {chars})"))
 }
 
 /// The UUID that a client gives a message, so that sending it again is harmless.

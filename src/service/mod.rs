@@ -28,7 +28,7 @@ pub(crate) use limits::network;
 pub use limits::{Key, Limits};
 pub use links::{Link, PasswordSetting};
 pub use live::Live;
-pub use messages::{Messages, SendMessage};
+pub use messages::{EditMessage, Messages, SendMessage};
 pub use operator::Operator;
 pub use passwords::Passwords;
 pub use places::Place;

@@ -3,6 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::Accounts;
+use super::messages::OUTCOMES_KEPT;
 use crate::domain::{Error, SessionKey, User, UserId, device};
 use crate::store::{StoreError, StoredSession};
 
@@ -125,11 +126,12 @@ impl Accounts {
         Ok(())
     }
 
-    /// Forgets the sessions and the links that have expired.
+    /// Forgets the sessions and the links that have expired, and outcomes that are kept no longer.
     pub(super) async fn sweep(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let (sessions, links) =
             (self.store.sweep_sessions(now).await?, self.store.sweep_links(now).await?);
+        self.store.sweep_edits(now - OUTCOMES_KEPT).await?;
         if sessions + links > 0 {
             tracing::info!(
                 sessions,

@@ -3,7 +3,9 @@
 use time::OffsetDateTime;
 
 use super::Reply;
-use crate::domain::{Body, Chat, ClientId, Message, MessageId, ReadState, Timestamp, UserId};
+use crate::domain::{
+    Body, Chat, ClientId, Message, MessageId, ReadState, Timestamp, UserId, Version,
+};
 
 /// A message on its way into the store.
 #[derive(Debug, Clone)]
@@ -26,6 +28,11 @@ pub struct Added {
     pub opened_chat: bool,
     /// What is new for the receiver now, this message included.
     pub receiver_new_message_count: i64,
+    /// The conversation's version before this message. For a duplicate, which changes nothing, it is
+    /// `version`.
+    pub after: Version,
+    /// The conversation's version now.
+    pub version: Version,
 }
 
 /// Why a message was not kept.
@@ -36,6 +43,8 @@ pub enum NotAdded {
     /// The sender has blocked the receiver, who may have blocked the sender, too.
     BlockedBySender,
     BlockedByReceiver,
+    /// The sender has sent this client id before, with another text or to another person.
+    OtherContent,
 }
 
 /// The end of a conversation, and how far its reader has come.
@@ -93,9 +102,23 @@ impl Older {
 
 pub trait MessageStore: Send + Sync {
     /// Keeps a message, touches both members' chats, opens the receiver's where it is missing, and
-    /// counts the message as new there (not in a chat with oneself). One that was kept before the
-    /// two blocked each other gets its first answer still, when it is sent again.
+    /// counts the message as new there (not in a chat with oneself).
+    ///
+    /// A message that was kept before gets its first answer when it is sent again, whatever has come
+    /// since: a block, an edit, a deletion, which it does not undo. The same client id with another
+    /// text or another receiver is `OtherContent`; the text is not compared any more once the message
+    /// was edited or deleted, since the first one is not kept then.
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>>;
+
+    /// The answer that a message has had, without keeping it: for a caller that would refuse to try.
+    /// The text is compared as in [`MessageStore::add_message`]. `None` when it was not kept.
+    fn added_before(
+        &self,
+        sender: UserId,
+        receiver: UserId,
+        text: String,
+        client_id: ClientId,
+    ) -> Reply<Option<Result<Added, NotAdded>>>;
 
     /// The newest messages of the conversation, back to the first unread one, as far as `extent`
     /// allows. `None` when `user` has no chat with `partner`.

@@ -6,7 +6,9 @@
 //! one after the other are stored in that order, whoever awaits them first.
 
 mod blocks;
+mod changes;
 mod chats;
+mod edits;
 mod links;
 mod messages;
 mod sessions;
@@ -17,7 +19,11 @@ use std::error::Error;
 use std::pin::Pin;
 
 pub use blocks::BlockStore;
+pub use changes::{
+    ChangeStore, Changes, ConversationState, ConversationVersion, Digest, HistoryPage, PageBounds,
+};
 pub use chats::{ChatStore, Marked, Opened};
+pub use edits::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited};
 pub use links::LinkStore;
 pub use messages::{Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};
 pub use sessions::{SessionStore, StoredSession};
@@ -25,7 +31,14 @@ pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
 pub trait Store:
-    UserStore + ChatStore + BlockStore + MessageStore + SessionStore + LinkStore
+    UserStore
+    + ChatStore
+    + BlockStore
+    + MessageStore
+    + EditStore
+    + ChangeStore
+    + SessionStore
+    + LinkStore
 {
     /// How much there is of it. Counts every row, which takes a second or more where there are
     /// millions: nothing may wait for it.

@@ -6,7 +6,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use time::Duration;
 use visavis::domain::{Body, ClientId, MessageId, ReadMark, UserId, Username};
-use visavis::store::{NewMessage, Store};
+use visavis::store::{MessageEdit, NewMessage, Store};
 
 use super::support::{NOW, flask_database, open, sqlite};
 
@@ -24,6 +24,12 @@ async fn add_people(store: &dyn Store) {
 fn message(sender: UserId, receiver: UserId, client_id: &str) -> NewMessage {
     let body = Body::parse("hello".into(), 10).unwrap();
     NewMessage { sender, receiver, body, at: NOW, client_id: ClientId::parse(client_id).ok() }
+}
+
+fn edit(user: UserId, id: MessageId, text: &str) -> MessageEdit {
+    let body = Body::parse(text.into(), 10).unwrap();
+    let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
+    MessageEdit { user, id, body, at: NOW, oldest: NOW, client_id }
 }
 
 /// The people and the version of each row, and the versions of its messages.
@@ -63,7 +69,9 @@ async fn each_change_raises_the_version_by_one_and_what_changes_nothing_leaves_i
     assert_eq!(versions(&path), said(1, ""));
     assert!(send(BOB, ANN, once).await.unwrap().opened_chat);
     assert_eq!(versions(&path), said(2, "2"));
-    assert!(send(BOB, ANN, once).await.unwrap().duplicate);
+    let first = send(BOB, ANN, once).await.unwrap();
+    assert!(first.duplicate);
+    let first = first.id;
     assert_eq!(versions(&path), said(2, "2"));
     let newest = ReadMark::UpTo(MessageId(i64::MAX));
     for moved in [true, false] {
@@ -77,15 +85,25 @@ async fn each_change_raises_the_version_by_one_and_what_changes_nothing_leaves_i
     assert!(send(BOB, ANN, "").await.is_err());
     assert_eq!(versions(&path), said(4, "2"));
     store.set_blocked(ANN, BOB, false).await.unwrap();
-    send(ANN, BOB, "").await.unwrap();
+    let last = send(ANN, BOB, "").await.unwrap().id;
     assert_eq!(versions(&path), said(6, "2 6"));
+    for _ in 0..2 {
+        store.edit_message(edit(BOB, first, "edited")).await.unwrap().unwrap();
+        assert_eq!(versions(&path), said(7, "7 6"));
+    }
+    store.edit_message(edit(ANN, last, "hello")).await.unwrap().unwrap();
+    assert_eq!(versions(&path), said(7, "7 6"));
+    for _ in 0..2 {
+        store.delete_message(BOB, first, NOW).await.unwrap().unwrap();
+        assert_eq!(versions(&path), said(8, "8 6"));
+    }
 
     // Another conversation has versions of its own, and so have notes.
     store.open_chat(CYD, ANN, NOW).await.unwrap().unwrap();
     send(CYD, ANN, "").await.unwrap();
     store.open_chat(ANN, ANN, NOW).await.unwrap().unwrap();
     send(ANN, ANN, "").await.unwrap();
-    let all = [(1, 1, 2, "2".into()), (1, 2, 6, "2 6".into()), (1, 3, 2, "2".into())];
+    let all = [(1, 1, 2, "2".into()), (1, 2, 8, "8 6".into()), (1, 3, 2, "2".into())];
     assert_eq!(versions(&path), all);
 }
 

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use visavis::domain::{Body, TypedName, UserId};
-use visavis::store::NewMessage;
+use time::OffsetDateTime;
+use visavis::domain::{Body, ClientId, MessageId, TypedName, UserId};
+use visavis::store::{MessageEdit, NewMessage};
 
 use super::support::program::{assert_refused, names, run};
 use super::support::{NOW, change, flask_database, number, open};
@@ -41,6 +42,33 @@ async fn an_export_shows_what_a_running_server_has_stored_and_who_needs_a_passwo
     );
     assert_eq!(hashes, 8);
     drop(store);
+}
+
+#[tokio::test]
+async fn an_export_has_the_text_of_an_edit_and_a_sentence_for_a_deleted_message() {
+    let (path, dir) = flask_database();
+    let store = open(&path);
+    let edit = MessageEdit {
+        user: UserId(1),
+        id: MessageId(number(&path, "SELECT id FROM messages WHERE message = 'hello Bob'")),
+        body: Body::parse("hello, Bob".into(), 100).unwrap(),
+        at: NOW,
+        oldest: OffsetDateTime::UNIX_EPOCH,
+        client_id: ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap(),
+    };
+    store.edit_message(edit).await.unwrap().unwrap();
+    let last = MessageId(number(&path, "SELECT max(id) FROM messages"));
+    let sender = UserId(number(&path, "SELECT sender_id FROM messages ORDER BY id DESC LIMIT 1"));
+    store.delete_message(sender, last, NOW).await.unwrap().unwrap();
+    let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(said.contains("messages: 70"), "{said}");
+    let out = dir.path().join("out.db");
+    let with_text =
+        |text| number(&out, &format!("SELECT count(*) FROM messages WHERE message = '{text}'"));
+    assert_eq!((with_text("hello Bob"), with_text("hello, Bob"), with_text("")), (0, 1, 0));
+    let last = "SELECT max(rowid) FROM messages WHERE message = 'This message was deleted'";
+    assert_eq!(number(&out, last), 70);
 }
 
 #[tokio::test]

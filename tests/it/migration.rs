@@ -197,6 +197,9 @@ VALUES
     (1, 3, '2026-01-01 00:00:00', 0, 6, 0, 0),
     (4, 1, '2026-01-01 00:00:07', 0, 1, 0, 0);";
 
+/// The client id of "ann?".
+const KNOWN: &str = "0190f5a0-0000-7000-8000-000000000001";
+
 /// Whose chat it is with, what is new, and the read position.
 type Listed = (&'static str, i64, i64);
 
@@ -252,7 +255,8 @@ async fn what_two_people_had_is_one_conversation_with_everything_in_it() {
 
         // The next message goes on from there, and one that was sent before is known.
         let send = async |sender, receiver, id| {
-            let body = Body::parse("now".into(), 10).unwrap();
+            let text = if id == KNOWN { "ann?" } else { "now" };
+            let body = Body::parse(text.into(), 10).unwrap();
             let client_id = ClientId::parse(id).ok();
             let (sender, receiver) = (UserId(sender), UserId(receiver));
             let message = NewMessage { sender, receiver, body, at: NOW, client_id };
@@ -260,8 +264,7 @@ async fn what_two_people_had_is_one_conversation_with_everything_in_it() {
         };
         let added = send(4, 1, "").await.unwrap();
         assert_eq!((added.id.0, added.receiver_new_message_count), (10, 1));
-        let known = "0190f5a0-0000-7000-8000-000000000001";
-        assert!(send(2, 1, known).await.is_ok_and(|added| added.duplicate && added.id.0 == 2));
+        assert!(send(2, 1, KNOWN).await.is_ok_and(|added| added.duplicate && added.id.0 == 2));
         let blocks = [(1, 2), (2, 1), (1, 3), (3, 1), (4, 5), (5, 4)];
         if version > 1 {
             assert_eq!(send(1, 2, "").await, Err(NotAdded::BlockedBySender));

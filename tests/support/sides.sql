@@ -32,13 +32,14 @@ SELECT messages.*, iif(sender_id = low_id, high_id, low_id) AS receiver_id
 FROM messages
 JOIN conversations ON conversations.id = conversation_id;
 
--- Sides whose count is not the number of the partner's messages after the read position.
+-- Sides whose count is not the number of the partner's messages after the read position that were not
+-- deleted.
 CREATE TEMPORARY VIEW miscounted AS
 SELECT user_id, partner_id, new_message_count, (
     SELECT count(*)
     FROM said
     WHERE sender_id = partner_id AND receiver_id = user_id AND sender_id <> receiver_id
-      AND id > last_read_id
+      AND id > last_read_id AND deleted_at IS NULL
 ) AS found
 FROM sides
 WHERE new_message_count <> found;

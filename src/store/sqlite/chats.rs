@@ -41,22 +41,23 @@ FROM (
     LIMIT ?2
 )";
 
-// The partner's messages in (?3, ?4].
+// The partner's messages in (?3, ?4] that were not deleted.
 const COUNT_READ: &str = "
 SELECT count(*)
 FROM messages
-WHERE conversation_id = ?1 AND id > ?3 AND id <= ?4 AND sender_id = ?2";
+WHERE conversation_id = ?1 AND id > ?3 AND id <= ?4 AND sender_id = ?2 AND deleted_at IS NULL";
 
-// The messages after ?2, from either end: who wrote each. Read as far as needed, ?3 rows at most.
+// The messages after ?2, from either end: who wrote each, and whether it was deleted. Read as far as
+// needed, ?3 rows at most.
 const WALK_BACK: &str = "
-SELECT id, sender_id
+SELECT id, sender_id, deleted_at IS NULL
 FROM messages
 WHERE conversation_id = ?1 AND id > ?2
 ORDER BY id DESC
 LIMIT ?3";
 
 const WALK_ON: &str = "
-SELECT id, sender_id
+SELECT id, sender_id, deleted_at IS NULL
 FROM messages
 WHERE conversation_id = ?1 AND id > ?2
 ORDER BY id
@@ -137,7 +138,7 @@ fn open(
     Ok(Some(Opened { partner, new: true }))
 }
 
-fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
+pub(super) fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
     connection.prepare_cached(USER)?.query_row([id.0], user).optional()
 }
 
@@ -241,8 +242,8 @@ impl Marking<'_> {
         Ok(position.map(|last_read_id| ReadState { new_message_count, last_read_id }))
     }
 
-    /// Calls `step` with the id of each message after `from`, and whether it is the partner's, until it
-    /// gives false. In a chat with oneself nothing is ever new.
+    /// Calls `step` with the id of each message after `from`, and whether it is new, until it gives false:
+    /// the partner's are, unless they were deleted. In a chat with oneself nothing is ever new.
     fn walk(
         &self,
         query: &str,
@@ -253,7 +254,8 @@ impl Marking<'_> {
         let mut query = self.connection.prepare_cached(query)?;
         let mut rows = query.query(params![self.conversation.0, from.0, at_most])?;
         while let Some(row) = rows.next()? {
-            let is_new = UserId(row.get(1)?) == self.partner && self.partner != self.owner;
+            let from_partner = UserId(row.get(1)?) == self.partner && self.partner != self.owner;
+            let is_new = from_partner && row.get(2)?;
             if !step(MessageId(row.get(0)?), is_new) {
                 break;
             }

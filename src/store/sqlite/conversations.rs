@@ -4,14 +4,14 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
-use crate::domain::{MessageId, ReadState, UserId};
+use crate::domain::{MessageId, ReadState, UserId, Version};
 
 // The newest chats of both people are looked up only if ?3 says so.
 const FIND: &str = "
 SELECT
     id, version, last_message_id,
-    low_listed_at, low_new_message_count, low_last_read_id, low_blocks,
-    high_listed_at, high_new_message_count, high_last_read_id, high_blocks,
+    low_listed_at, low_new_message_count, low_last_read_id, low_last_delivered_id, low_blocks,
+    high_listed_at, high_new_message_count, high_last_read_id, high_last_delivered_id, high_blocks,
     iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?1), NULL),
     iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?1), NULL),
     iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?2), NULL),
@@ -57,7 +57,7 @@ pub(super) struct ConversationId(pub i64);
 pub(super) struct Conversation {
     pub id: ConversationId,
     pub last_message_id: MessageId,
-    version: i64,
+    pub version: Version,
     low_id: UserId,
     low: Side,
     /// Of no use where somebody writes to themselves: both are the low side then.
@@ -69,6 +69,7 @@ pub(super) struct Side {
     /// Milliseconds since 1970; `None` while the chat is not in the person's list.
     listed_at: Option<i64>,
     pub read: ReadState,
+    pub last_delivered_id: MessageId,
     /// That person has blocked the other.
     pub blocks: bool,
 }
@@ -116,7 +117,7 @@ impl Conversation {
         connection
             .prepare_cached(FIND)?
             .query_row(params![low.0, high.0, true], |row| {
-                let newest = Newest { low: later(row, 11)?, high: later(row, 13)? };
+                let newest = Newest { low: later(row, 13)?, high: later(row, 15)? };
                 Ok((Self::read(row, low)?, newest))
             })
             .optional()
@@ -138,15 +139,20 @@ impl Conversation {
                 new_message_count: row.get(column + 1)?,
                 last_read_id: MessageId(row.get(column + 2)?),
             };
-            Ok(Side { listed_at: row.get(column)?, read, blocks: row.get(column + 3)? })
+            Ok(Side {
+                listed_at: row.get(column)?,
+                read,
+                last_delivered_id: MessageId(row.get(column + 3)?),
+                blocks: row.get(column + 4)?,
+            })
         };
         Ok(Self {
             id: ConversationId(row.get(0)?),
-            version: row.get(1)?,
+            version: Version(row.get(1)?),
             last_message_id: MessageId(row.get(2)?),
             low_id,
             low: side(3)?,
-            high: side(7)?,
+            high: side(8)?,
         })
     }
 
@@ -179,8 +185,8 @@ impl Conversation {
     }
 
     /// The version after the next [`Conversation::save`] or [`Conversation::save_listed`].
-    pub(super) fn next_version(&self) -> i64 {
-        self.version + 1
+    pub(super) fn next_version(&self) -> Version {
+        self.version.next()
     }
 
     /// Keeps read marks and blocks.
@@ -189,7 +195,7 @@ impl Conversation {
             .prepare_cached(SAVE)?
             .execute(params![
                 self.id.0,
-                self.next_version(),
+                self.next_version().0,
                 self.low.read.new_message_count,
                 self.low.read.last_read_id.0,
                 self.low.blocks,
@@ -206,7 +212,7 @@ impl Conversation {
             .prepare_cached(SAVE_LISTED)?
             .execute(params![
                 self.id.0,
-                self.next_version(),
+                self.next_version().0,
                 self.low.read.new_message_count,
                 self.high.read.new_message_count,
                 self.last_message_id.0,

@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::chats::chats_of;
 use super::conversations::{Conversation, ConversationId};
-use crate::domain::{ClientId, Message, MessageId, ReadState, Timestamp, UserId};
+use crate::domain::{
+    ClientId, DELETED_TEXT, Message, MessageId, ReadState, Timestamp, UserId, Version,
+};
 use crate::store::{
     Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced,
 };
@@ -17,19 +19,16 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING";
 
 const SENT_BEFORE: &str = "
-SELECT id, timestamp
+SELECT
+    messages.id, timestamp, conversations.version,
+    iif(sender_id = low_id, high_id, low_id) = ?3
+    AND (edited_at IS NOT NULL OR deleted_at IS NOT NULL OR message = ?4)
 FROM messages
+JOIN conversations ON conversations.id = conversation_id
 WHERE sender_id = ?1 AND client_id = ?2";
 
-const FIRST_NEW: &str = "
-SELECT id
-FROM messages
-WHERE conversation_id = ?1 AND id > ?2 AND sender_id = ?3
-ORDER BY id
-LIMIT 1";
-
 const PAGE: &str = "
-SELECT id, sender_id, message, timestamp
+SELECT id, sender_id, message, timestamp, deleted_at IS NOT NULL
 FROM messages
 WHERE conversation_id = ?1 AND id < ?2
 ORDER BY id DESC
@@ -45,7 +44,7 @@ FROM conversations
 WHERE high_id = ?1 AND high_listed_at IS NOT NULL AND last_message_id > ?2";
 
 const LATER: &str = "
-SELECT id, sender_id, message, timestamp
+SELECT id, sender_id, message, timestamp, deleted_at IS NOT NULL
 FROM messages
 WHERE conversation_id = ?1 AND id > ?2 AND id < ?3
 ORDER BY id
@@ -53,12 +52,23 @@ LIMIT ?4";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] =
-    &[ADD, SENT_BEFORE, FIRST_NEW, PAGE, CONVERSATIONS_WITH_LATER, LATER];
+pub(super) const QUERIES: &[&str] = &[ADD, SENT_BEFORE, PAGE, CONVERSATIONS_WITH_LATER, LATER];
 
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
-        self.writer.submit(move |connection| add(connection, message))
+        self.writer.submit(move |connection| add(connection, &message))
+    }
+
+    fn added_before(
+        &self,
+        sender: UserId,
+        receiver: UserId,
+        text: String,
+        client_id: ClientId,
+    ) -> Reply<Option<Result<Added, NotAdded>>> {
+        self.read(move |connection| {
+            sent_before(connection, sender, receiver, &text, Some(client_id))
+        })
     }
 
     fn newest_messages(
@@ -135,27 +145,31 @@ fn later(
     Ok(found)
 }
 
-fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Result<Added, NotAdded>> {
+fn add(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Result<Added, NotAdded>> {
     let (sender, receiver) = (message.sender, message.receiver);
-    let client_id = message.client_id.as_ref().map(ClientId::as_bytes);
+    let (text, client_id) = (message.body.as_str(), message.client_id);
+    // Looked up only when there is something to refuse: most messages come once.
+    let before = || sent_before(connection, sender, receiver, text, client_id);
     let found = Conversation::find_to_list(connection, sender, receiver)?;
     let found = found.filter(|(conversation, _)| conversation.side(sender).is_listed());
-    let Some((mut conversation, newest)) = found else { return Ok(Err(NotAdded::NoChat)) };
+    let Some((mut conversation, newest)) = found else {
+        return Ok(before()?.unwrap_or(Err(NotAdded::NoChat)));
+    };
     if let Some(blocked) = why_not(&conversation, sender, receiver) {
-        let before = sent_before(connection, sender, client_id).optional()?;
-        return Ok(before.ok_or(blocked));
+        return Ok(before()?.unwrap_or(Err(blocked)));
     }
     let timestamp = Timestamp::from(message.at);
+    let (after, version) = (conversation.version, conversation.next_version());
     let added = connection.prepare_cached(ADD)?.execute(params![
         conversation.id.0,
         sender.0,
-        message.body.into_string(),
+        text,
         timestamp.as_str(),
-        conversation.next_version(),
-        client_id
+        version.0,
+        client_id.as_ref().map(ClientId::as_bytes)
     ])?;
     if added == 0 {
-        return sent_before(connection, sender, client_id).map(Ok);
+        return before()?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
     let mut added = Added {
         id: MessageId(connection.last_insert_rowid()),
@@ -163,6 +177,8 @@ fn add(connection: &Connection, message: NewMessage) -> rusqlite::Result<Result<
         duplicate: false,
         opened_chat: false,
         receiver_new_message_count: 0,
+        after,
+        version,
     };
     conversation.last_message_id = added.id;
     conversation.list(sender, &newest, message.at);
@@ -185,20 +201,32 @@ fn why_not(conversation: &Conversation, sender: UserId, receiver: UserId) -> Opt
     conversation.side(receiver).blocks.then_some(NotAdded::BlockedByReceiver)
 }
 
+/// What a message came to that was sent before with the same client id, if it was.
 fn sent_before(
     connection: &Connection,
     sender: UserId,
-    client_id: Option<&[u8]>,
-) -> rusqlite::Result<Added> {
-    connection.prepare_cached(SENT_BEFORE)?.query_row(params![sender.0, client_id], |row| {
-        Ok(Added {
-            id: MessageId(row.get(0)?),
-            timestamp: Timestamp::from_stored(row.get(1)?),
-            duplicate: true,
-            opened_chat: false,
-            receiver_new_message_count: 0,
+    receiver: UserId,
+    text: &str,
+    client_id: Option<ClientId>,
+) -> rusqlite::Result<Option<Result<Added, NotAdded>>> {
+    let Some(client_id) = client_id else { return Ok(None) };
+    connection
+        .prepare_cached(SENT_BEFORE)?
+        .query_row(params![sender.0, client_id.as_bytes(), receiver.0, text], |row| {
+            let version = Version(row.get(2)?);
+            let is_same: bool = row.get(3)?;
+            let added = Added {
+                id: MessageId(row.get(0)?),
+                timestamp: Timestamp::from_stored(row.get(1)?),
+                duplicate: true,
+                opened_chat: false,
+                receiver_new_message_count: 0,
+                after: version,
+                version,
+            };
+            Ok(is_same.then_some(added).ok_or(NotAdded::OtherContent))
         })
-    })
+        .optional()
 }
 
 /// The messages of a conversation, as one of the two people reads them.
@@ -216,30 +244,19 @@ impl History<'_> {
         read: ReadState,
         Extent { at_least, at_most, bytes_max }: Extent,
     ) -> rusqlite::Result<Vec<Message>> {
-        let first_new = if read.new_message_count > 0 {
-            self.connection
-                .prepare_cached(FIRST_NEW)?
-                .query_row([self.conversation.0, read.last_read_id.0, self.partner.0], |row| {
-                    row.get(0)
-                })
-                .optional()?
-                .map(MessageId)
-        } else {
-            None
-        };
         let at_least = usize::try_from(at_least).unwrap_or(usize::MAX);
-        let (mut messages, mut bytes) = (Vec::new(), 0);
+        let (mut messages, mut bytes, mut new) = (Vec::new(), 0, read.new_message_count);
         let mut query = self.connection.prepare_cached(PAGE)?;
-        let rows = query.query_map(params![self.conversation.0, i64::MAX, at_most, 0], |row| {
-            self.message(row)
-        })?;
-        for row in rows {
-            let message = row?;
+        let mut rows = query.query(params![self.conversation.0, i64::MAX, at_most, 0])?;
+        while let Some(row) = rows.next()? {
+            let message = self.message(row)?;
             bytes += message.wire_bytes();
-            let wanted = first_new.is_some_and(|first| message.id >= first) && bytes <= bytes_max;
+            let wanted = new > 0 && message.id > read.last_read_id && bytes <= bytes_max;
             if messages.len() >= at_least && !wanted {
                 break;
             }
+            let is_deleted: bool = row.get(4)?;
+            new -= i64::from(message.sender_id == self.partner && !is_deleted);
             messages.push(message);
         }
         Ok(messages)
@@ -269,6 +286,8 @@ impl History<'_> {
         Ok(())
     }
 
+    /// A row of `id, sender_id, message, timestamp` and whether it was deleted, for those who know of no
+    /// deletions.
     fn message(&self, row: &Row<'_>) -> rusqlite::Result<Message> {
         let sender_id = UserId(row.get(1)?);
         let receiver_id = if sender_id == self.user { self.partner } else { self.user };
@@ -276,7 +295,7 @@ impl History<'_> {
             id: MessageId(row.get(0)?),
             sender_id,
             receiver_id,
-            message: row.get(2)?,
+            message: if row.get(4)? { DELETED_TEXT.to_owned() } else { row.get(2)? },
             timestamp: Timestamp::from_stored(row.get(3)?),
         })
     }

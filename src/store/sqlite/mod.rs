@@ -3,9 +3,11 @@
 
 mod backup;
 mod blocks;
+mod changes;
 mod chats;
 mod conversations;
 mod costly_hashes;
+mod edits;
 mod file_watch;
 mod flask;
 mod links;
@@ -249,7 +251,11 @@ fn prepare_connection(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     #[cfg(test)]
     steps::count(connection)?;
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+    // Without `secure_delete`, the text of a deleted message would stay in the file until its bytes are
+    // used again.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
+    )
 }
 
 fn store_error(error: rusqlite::Error) -> StoreError {
@@ -296,6 +302,8 @@ mod tests {
             users::QUERIES,
             conversations::QUERIES,
             chats::QUERIES,
+            changes::QUERIES,
+            edits::QUERIES,
             messages::QUERIES,
             sessions::QUERIES,
             links::QUERIES,

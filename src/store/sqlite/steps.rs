@@ -11,8 +11,11 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::SqliteStore;
-use crate::domain::{Body, MessageId, NamePrefix, ReadMark, UserId};
-use crate::store::{BlockStore, ChatStore, Extent, MessageStore, NewMessage, Older, UserStore};
+use crate::domain::{Body, ClientId, MessageId, NamePrefix, ReadMark, UserId, Version};
+use crate::store::{
+    BlockStore, ChangeStore, ChatStore, EditStore, Extent, MessageEdit, MessageStore, NewMessage,
+    Older, PageBounds, UserStore,
+};
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
 
@@ -37,13 +40,15 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
 const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
+const ID: &str = "0190f5a0-0000-7000-8000-000000000001";
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
 const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
 /// How many chats ann has beside the one with bob, as a rule.
 const OTHER_CHATS: i64 = 50;
-/// What came after a message is looked for in the index of all chats, which has few bytes for each.
-const SYNCS: [&str; 2] = ["sync", "sync of the chats"];
+/// What came after a message is looked for in the index of all chats, which has few bytes for each. A
+/// digest reads the row of each.
+const SYNCS: [&str; 3] = ["sync", "sync of the chats", "digest"];
 
 /// A store in which bob has sent ann `unread` messages that she has not read, and ann has
 /// `other_chats`.
@@ -58,8 +63,8 @@ fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::Temp
         transaction.prepare_cached(sql).unwrap().execute([id]).unwrap();
     }
     let sql = "INSERT INTO conversations \
-                   (low_id, high_id, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
-               VALUES (1, ?1, ?2, ?3, ?2, ?4)";
+                   (low_id, high_id, version, last_message_id, low_listed_at, low_new_message_count, high_listed_at) \
+               VALUES (1, ?1, ?2, ?2, ?3, ?2, ?4)";
     let mut conversation = transaction.prepare(sql).unwrap();
     conversation.execute(params![2, unread, 1000, 1000]).unwrap();
     for partner in 3..=2 + other_chats {
@@ -68,7 +73,7 @@ fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::Temp
     drop(conversation);
     let sql = "INSERT INTO messages (conversation_id, sender_id, message, timestamp, version) \
                VALUES (1, 2, 'hello', '2026-03-04 05:06:07', ?1)";
-    for number in 0..unread {
+    for number in 1..=unread {
         transaction.prepare_cached(sql).unwrap().execute([number]).unwrap();
     }
     transaction.commit().unwrap();
@@ -89,6 +94,7 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
         }};
     }
     let extent = Extent { at_least: 20, at_most: 1000, bytes_max: 4_000_000 };
+    let bounds = PageBounds { messages_max: 100, bytes_max: 4_000_000 };
     let oldest = MessageId(unread / 2);
     let message = || NewMessage {
         sender: BOB,
@@ -97,12 +103,35 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
         at: NOW,
         client_id: None,
     };
+    let again = || NewMessage { client_id: ClientId::parse(ID).ok(), ..message() };
     call!("join", store.newest_messages(ANN, BOB, extent));
     call!("history before a message", store.older_messages(ANN, BOB, Older::than(oldest), 10));
     call!("history after a count", store.older_messages(ANN, BOB, Older::skipping(500), 10));
     call!("send", async { store.add_message(message()).await.map(Result::unwrap) });
+    call!("send again", async { store.add_message(again()).await.map(Result::unwrap) });
+    call!("send again, the second time", async {
+        store.add_message(again()).await.map(Result::unwrap)
+    });
+    let edit = |id| MessageEdit {
+        user: BOB,
+        id,
+        body: Body::parse("hello, ann".into(), 100).unwrap(),
+        at: NOW,
+        oldest: NOW,
+        client_id: ClientId::parse(ID).unwrap(),
+    };
+    call!("edit", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
+    call!("edit again", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
+    call!("delete", async { store.delete_message(BOB, oldest, NOW).await.map(Result::unwrap) });
+    call!("sweep of edits", store.sweep_edits(NOW));
     call!("sync", store.sync(ANN, MessageId(unread - 50), 100, 1000));
     call!("sync of the chats", store.sync(ANN, MessageId(i64::MAX), 100, 1000));
+    call!("changes", store.changes(ANN, BOB, Version(unread - 50), bounds));
+    call!("all changes, from the first on", store.changes(ANN, BOB, Version(0), bounds));
+    call!("newest states", store.history(ANN, BOB, None, bounds));
+    call!("states before a message", store.history(ANN, BOB, Some(oldest), bounds));
+    call!("versions", store.versions_of(ANN, 41));
+    call!("digest", store.digest_of(ANN));
     call!("read mark near the end", store.mark_read(ANN, BOB, ReadMark::Remaining(unread - 200)));
     call!(MIDDLE, store.mark_read(ANN, BOB, ReadMark::Remaining(unread / 2)));
     call!(

@@ -3,6 +3,7 @@
 //! after the commit, and only then: whatever was acknowledged is on disk, in the file that has the
 //! database's name.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::file_watch::{Extent, FileWatch};
-use super::{store_error, unavailable};
+use super::{BUSY_TIMEOUT, store_error, unavailable};
 use crate::store::{Reply, StoreError};
 
 /// How many actions may wait. A caller beyond that is told at once that the store is unavailable,
@@ -63,9 +64,30 @@ impl From<NotStored> for StoreError {
     }
 }
 
+/// Set when something was stored that must leave the write-ahead log soon: a text that was deleted
+/// stands there until the log is cut.
+#[derive(Clone)]
+pub(super) struct Erased(Arc<AtomicBool>);
+
+impl Erased {
+    /// Has the log folded into the file and cut at the next look, whether the store is idle or not.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_pending(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn done(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct Writer {
     queue: SyncSender<Task>,
     watch: Arc<FileWatch>,
+    erased: Erased,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -73,12 +95,18 @@ impl Writer {
     /// Starts the thread over a connection that may write.
     pub(super) fn start(connection: Connection, watch: Arc<FileWatch>) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
-        let mut database = Database::new(connection, Arc::clone(&watch));
+        // A crash may have left a log with a text that was deleted.
+        let erased = Erased(Arc::new(AtomicBool::new(true)));
+        let mut database = Database::new(connection, Arc::clone(&watch), erased.clone());
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             write_all(&mut database, &waiting);
             database.close();
         })?;
-        Ok(Self { queue, watch, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, watch, erased, thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) fn erased(&self) -> Erased {
+        self.erased.clone()
     }
 
     /// Queues an action; the answer comes when its transaction is on disk. The order of calls is
@@ -104,7 +132,7 @@ impl Writer {
     }
 
     /// Looks whether the file is still the one that was opened, and folds the write-ahead log into
-    /// it when nothing was written since the last look. Answers with `PRAGMA data_version`.
+    /// it when nothing was written since the last look, or a message was deleted. Answers with `PRAGMA data_version`.
     pub(super) fn look(&self) -> Reply<i64> {
         let (sender, receiver) = oneshot::channel();
         self.answer_to(Task::Look(sender), receiver)
@@ -193,6 +221,7 @@ struct Database {
     left: Option<Left>,
     /// `PRAGMA data_version` at the last look.
     version: Option<i64>,
+    erased: Erased,
     /// Whether the last attempt to fold the log failed, which is logged once.
     fold_failed: bool,
 }
@@ -227,14 +256,14 @@ const LONG_LOG_FRAMES: i64 = 1000;
 type LogState = (i64, i64);
 
 impl Database {
-    fn new(connection: Connection, watch: Arc<FileWatch>) -> Self {
+    fn new(connection: Connection, watch: Arc<FileWatch>, erased: Erased) -> Self {
         // A crash may have left a log.
         let log = Log::Fresh;
         if let Err(error) = connection.pragma_update(None, "wal_autocheckpoint", 0) {
             tracing::warn!(%error, "the log is folded at each commit: {error}");
         }
         let mut new =
-            Self { connection, watch, log, left: None, version: None, fold_failed: false };
+            Self { connection, watch, log, left: None, version: None, erased, fold_failed: false };
         if let Some(extent) = new.watch.look() {
             new.version = new.data_version().ok();
             new.leave(extent);
@@ -295,6 +324,12 @@ impl Database {
             self.log = Log::Fresh;
         }
         match self.log {
+            _ if self.erased.is_pending() => {
+                if self.cut() {
+                    self.log = Log::Folded;
+                    self.erased.done();
+                }
+            }
             Log::Folded => {}
             Log::Fresh => self.log = Log::Settled,
             Log::Settled => {
@@ -343,6 +378,14 @@ impl Database {
                 self.leave(extent);
             }
         }
+    }
+
+    /// Folds the write-ahead log into the file and cuts it, without waiting for anybody. False when a
+    /// reader is in the way, or the disk.
+    fn cut(&mut self) -> bool {
+        let is_impatient = self.connection.busy_timeout(Duration::ZERO).is_ok();
+        let is_cut = is_impatient && self.fold("TRUNCATE");
+        self.connection.busy_timeout(BUSY_TIMEOUT).is_ok() && is_cut
     }
 
     /// Folds the log into the file that was opened, wherever it is now. A log that stayed behind

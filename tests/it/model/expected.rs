@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use visavis::domain::MessageId;
+use visavis::domain::{DELETED_TEXT, MessageId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -16,7 +16,12 @@ pub struct Said {
 #[derive(Default)]
 pub struct Expected {
     pub said: Vec<Said>,
-    pub sent_before: BTreeMap<(usize, u8), MessageId>,
+    /// Which message each person has sent under a client id: to whom, and with which text.
+    pub sent_before: BTreeMap<(usize, u8), (MessageId, usize, String)>,
+    /// Which edit each person has sent under a client id.
+    pub edited_before: BTreeMap<(usize, u8), (MessageId, String)>,
+    edited: BTreeSet<MessageId>,
+    deleted: BTreeSet<MessageId>,
     /// Read positions, by (user, partner); there is one for each open chat.
     chats: BTreeMap<(usize, usize), MessageId>,
     /// Who has blocked whom.
@@ -60,6 +65,39 @@ impl Expected {
         self.touch(receiver, sender);
     }
 
+    pub fn edit(&mut self, id: MessageId, text: &str) {
+        self.edited.insert(id);
+        self.set_text(id, text);
+    }
+
+    /// Whether it was not deleted before.
+    pub fn delete(&mut self, id: MessageId) -> bool {
+        self.set_text(id, DELETED_TEXT);
+        self.deleted.insert(id)
+    }
+
+    fn set_text(&mut self, id: MessageId, text: &str) {
+        let said = self.said.iter_mut().find(|said| said.id == id);
+        text.clone_into(&mut said.expect("a message that nobody sent").text);
+    }
+
+    pub fn is_deleted(&self, id: MessageId) -> bool {
+        self.deleted.contains(&id)
+    }
+
+    /// Whether its text is another than the one with which it was sent.
+    pub fn has_changed(&self, id: MessageId) -> bool {
+        self.is_deleted(id) || self.edited.contains(&id)
+    }
+
+    /// What somebody knows who was told of messages when they were sent, and not of what became of them.
+    pub fn without_changed_texts(&self, said: &[Said]) -> Vec<Said> {
+        let text = |said: &Said| {
+            if self.has_changed(said.id) { String::new() } else { said.text.clone() }
+        };
+        said.iter().map(|said| Said { text: text(said), ..said.clone() }).collect()
+    }
+
     fn touch(&mut self, user: usize, partner: usize) {
         let order = self.order.entry(user).or_default();
         order.retain(|other| *other != partner);
@@ -73,12 +111,12 @@ impl Expected {
         })
     }
 
-    /// What `partner` has said to `user` after the read position.
+    /// What `partner` has said to `user` after the read position, and not deleted.
     pub fn unread(&self, user: usize, partner: usize) -> Vec<MessageId> {
         let position = self.chats[&(user, partner)];
         let new =
             self.between(user, partner).filter(|said| said.sender == partner && user != partner);
-        new.map(|said| said.id).filter(|id| *id > position).collect()
+        new.map(|said| said.id).filter(|id| *id > position && !self.is_deleted(*id)).collect()
     }
 
     pub fn count(&self, user: usize, partner: usize) -> i64 {

@@ -1,6 +1,7 @@
-//! Random schedules of opening, sending, sending again, reading, blocking, leaving and coming back, over
-//! several people with several devices, through the services: they agree with a model of a few lines, and a
-//! client that lived through it all knows what a freshly loaded one does.
+//! Random schedules of opening, sending, sending again, editing, deleting, reading, blocking, leaving and
+//! coming back, over several people with several devices, through the services: they agree with a model of
+//! a few lines, a client that lived through it all knows what a freshly loaded one does, and one that has
+//! synced by versions has what the store has.
 
 mod device;
 mod expected;
@@ -13,10 +14,10 @@ use tokio::runtime::Runtime;
 use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::domain::{Error, Message, MessageId, ReadMark, UserId, Username};
-use visavis::service::{Limits, Passwords, SendMessage, Services, Show};
-use visavis::store::{Marked, Older, Store};
+use visavis::service::{EditMessage, Limits, Passwords, SendMessage, Services, Show};
+use visavis::store::{Marked, Older, PageBounds, Store};
 
-use self::device::Device;
+use self::device::{Device, Follower};
 use self::expected::{Expected, Said};
 use super::support::{StillClock, sqlite};
 
@@ -26,7 +27,10 @@ const DEVICES: usize = 2;
 #[derive(Debug, Clone)]
 enum Step {
     Open { user: usize, partner: usize },
-    Send { user: usize, partner: usize, again: Option<u8> },
+    Send { user: usize, partner: usize, again: Option<u8>, same: bool },
+    Edit { user: usize, message: usize, number: u8, text: Text },
+    Delete { user: usize, message: usize },
+    Follow { user: usize, pages: usize },
     Burst { user: usize, partner: usize, messages: usize },
     ReadUpTo { user: usize, partner: usize, message: usize },
     Remaining { user: usize, partner: usize, count: i64 },
@@ -35,13 +39,27 @@ enum Step {
     Return { user: usize, device: usize },
 }
 
+/// What an edit makes of a message.
+#[derive(Debug, Clone, Copy)]
+enum Text {
+    New,
+    /// The one that it has.
+    Same,
+    /// What was sent under the client id before, to the message of that time.
+    Again,
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let both = || (0..PEOPLE, 0..PEOPLE);
     let device = || (0..PEOPLE, 0..DEVICES);
     prop_oneof![
         2 => both().prop_map(|(user, partner)| Step::Open { user, partner }),
-        10 => (both(), proptest::option::of(0..6_u8))
-            .prop_map(|((user, partner), again)| Step::Send { user, partner, again }),
+        10 => (both(), proptest::option::of(0..6_u8), any::<bool>())
+            .prop_map(|((user, partner), again, same)| Step::Send { user, partner, again, same }),
+        6 => (0..PEOPLE, 0..300_usize, 0..20_u8, text())
+            .prop_map(|(user, message, number, text)| Step::Edit { user, message, number, text }),
+        4 => (0..PEOPLE, 0..300_usize).prop_map(|(user, message)| Step::Delete { user, message }),
+        4 => (0..PEOPLE, 0..6_usize).prop_map(|(user, pages)| Step::Follow { user, pages }),
         // More than one page of a sync, and of a chat that is opened.
         1 => (both(), 20..130_usize)
             .prop_map(|((user, partner), messages)| Step::Burst { user, partner, messages }),
@@ -57,11 +75,23 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn text() -> impl Strategy<Value = Text> {
+    prop_oneof![4 => Just(Text::New), 1 => Just(Text::Same), 2 => Just(Text::Again)]
+}
+
+/// More than most syncs have, and less than some.
+const FOLLOWED: PageBounds = PageBounds { messages_max: 7, bytes_max: 1000 };
+const EVERYTHING: PageBounds = PageBounds { messages_max: u32::MAX, bytes_max: usize::MAX };
+
 struct World {
+    store: Arc<dyn Store>,
     services: Services,
     ids: Vec<UserId>,
     expected: Expected,
     devices: Vec<Vec<Device>>,
+    /// One for each person.
+    followers: Vec<Follower>,
+    edits: usize,
 }
 
 impl World {
@@ -78,6 +108,9 @@ impl World {
             ids,
             expected: Expected::default(),
             devices: vec![vec![Device::default(); DEVICES]; PEOPLE],
+            followers: vec![Follower::default(); PEOPLE],
+            edits: 0,
+            store,
         }
     }
 
@@ -93,10 +126,17 @@ impl World {
     async fn run(&mut self, step: Step) {
         match step {
             Step::Open { user, partner } => self.open(user, partner).await,
-            Step::Send { user, partner, again } => self.send(user, partner, again).await,
+            Step::Send { user, partner, again, same } => {
+                self.send(user, partner, again, same).await;
+            }
+            Step::Edit { user, message, number, text } => {
+                self.edit(user, message, number, text).await;
+            }
+            Step::Delete { user, message } => self.delete(user, message).await,
+            Step::Follow { user, pages } => self.follow(user, pages).await,
             Step::Burst { user, partner, messages } => {
                 for _ in 0..messages {
-                    self.send(user, partner, None).await;
+                    self.send(user, partner, None, false).await;
                 }
             }
             Step::ReadUpTo { user, partner, message } => {
@@ -122,33 +162,44 @@ impl World {
         self.connected(user).for_each(|device| device.chat_opened(partner));
     }
 
-    async fn send(&mut self, user: usize, partner: usize, again: Option<u8>) {
-        let text = format!("message {}", self.expected.said.len());
+    async fn send(&mut self, user: usize, partner: usize, again: Option<u8>, same: bool) {
+        let mut sent = (partner, format!("message {}", self.expected.said.len()));
+        let before = again.and_then(|number| self.expected.sent_before.get(&(user, number)));
+        let before = before.cloned();
+        if let Some((_, partner, text)) = before.clone().filter(|_| same) {
+            sent = (partner, text);
+        }
+        let (partner, text) = sent;
         let sending = self.services.messages.send(SendMessage {
             sender: self.ids[user],
             receiver: self.ids[partner],
             text: text.clone(),
             client_id: again.map(|number| format!("0190f5a0-0000-7000-8000-00000000000{number}")),
         });
-        let before = again.map(|number| (user, number));
-        let before = before.and_then(|sent| self.expected.sent_before.get(&sent).copied());
+        let is_known = |(id, to, first): &(MessageId, usize, String)| {
+            *to == partner && (*first == text || self.expected.has_changed(*id))
+        };
         let added = match sending.unwrap().await {
             Ok(added) => added,
+            Err(Error::Conflict(_)) => return assert!(before.is_some_and(|sent| !is_known(&sent))),
             Err(Error::Forbidden(_)) => {
                 assert_eq!(before, None);
                 return assert!(self.expected.is_blocked(user, partner));
             }
             Err(error) => {
                 assert!(matches!(error, Error::NotFound(_)), "{error:?}");
+                assert_eq!(before, None);
                 return assert!(!self.expected.is_open(user, partner));
             }
         };
+        assert!(before.as_ref().is_none_or(is_known));
         assert_eq!(added.duplicate, before.is_some());
-        if let Some(first) = before {
+        if let Some((first, ..)) = before {
             return assert_eq!(added.id, first);
         }
         if let Some(number) = again {
-            self.expected.sent_before.insert((user, number), added.id);
+            let sent = (added.id, partner, text.clone());
+            self.expected.sent_before.insert((user, number), sent);
         }
         assert!(!self.expected.is_blocked(user, partner));
         assert!(self.expected.said.last().is_none_or(|last| last.id < added.id));
@@ -165,6 +216,127 @@ impl World {
                 device.hear(said.clone());
                 device.message_came(user, Some(added.receiver_new_message_count));
             }
+        }
+    }
+
+    async fn edit(&mut self, user: usize, message: usize, number: u8, text: Text) {
+        let Some(said) = self.expected.said.get(message).cloned() else { return };
+        self.edits += 1;
+        let before = self.expected.edited_before.get(&(user, number)).cloned();
+        let (id, text) = match text {
+            Text::New => (said.id, format!("edit {}", self.edits)),
+            Text::Same => (said.id, said.text.clone()),
+            Text::Again => before.clone().unwrap_or((said.id, format!("edit {}", self.edits))),
+        };
+        let said = self.expected.said.iter().find(|said| said.id == id).unwrap().clone();
+        let editing = self.services.messages.edit(EditMessage {
+            user: self.ids[user],
+            id,
+            text: text.clone(),
+            client_id: format!("0190f5a0-0000-7000-8000-0000000001{number:02}"),
+        });
+        let outcome = editing.unwrap().await;
+        if let Some((first, first_text)) = before {
+            let is_known = first == id && (first_text == text || self.expected.is_deleted(id));
+            return match outcome {
+                Ok(changed) => {
+                    assert!(is_known && !changed.is_news());
+                    assert_eq!(changed.message.deleted_at.is_some(), self.expected.is_deleted(id));
+                }
+                Err(error) => {
+                    assert!(!is_known && matches!(error, Error::Conflict(_)), "{error:?}");
+                }
+            };
+        }
+        let (sender, receiver) = (said.sender, said.receiver);
+        match outcome {
+            Ok(changed) => {
+                assert_eq!(user, sender);
+                assert!(!self.expected.is_deleted(id) && !self.expected.is_blocked(user, receiver));
+                assert_eq!(changed.is_news(), said.text != text);
+                assert_eq!(changed.message.message, text);
+                self.expected.edited_before.insert((user, number), (id, text.clone()));
+                if changed.is_news() {
+                    self.expected.edit(id, &text);
+                }
+            }
+            Err(Error::Forbidden(_)) => assert!(
+                user == receiver && user != sender
+                    || self.expected.is_deleted(id)
+                    || self.expected.is_blocked(sender, receiver)
+            ),
+            Err(error) => {
+                assert!(matches!(error, Error::NotFound(_)), "{error:?}");
+                assert!(user != sender && user != receiver);
+            }
+        }
+    }
+
+    async fn delete(&mut self, user: usize, message: usize) {
+        let Some(Said { id, sender, receiver, .. }) = self.expected.said.get(message).cloned()
+        else {
+            return;
+        };
+        match self.services.messages.delete(self.ids[user], id).await {
+            Ok(changed) => {
+                assert_eq!(user, sender);
+                assert_eq!(changed.is_news(), self.expected.delete(id));
+                let count = self.expected.count(receiver, sender);
+                assert_eq!(changed.receiver_new_message_count, count);
+                if changed.is_news() && receiver != sender {
+                    let devices = self.connected(receiver);
+                    devices.for_each(|device| device.count_changed(sender, count));
+                }
+            }
+            Err(Error::Forbidden(_)) => assert!(user == receiver && user != sender),
+            Err(error) => {
+                assert!(matches!(error, Error::NotFound(_)), "{error:?}");
+                assert!(user != sender && user != receiver);
+            }
+        }
+    }
+
+    /// A client asks for what has a version above those that it has, at most so many pages.
+    async fn follow(&mut self, user: usize, pages: usize) {
+        let (user_id, mut left) = (self.ids[user], pages);
+        let follower = &mut self.followers[user];
+        let current = self.store.digest_of(user_id).await.unwrap() == follower.digest();
+        for found in self.store.versions_of(user_id, u32::MAX).await.unwrap() {
+            let held = follower.held.entry(found.partner).or_default();
+            assert!(!current || held.complete_to == found.version);
+            while held.complete_to != found.version && left > 0 {
+                left -= 1;
+                let since = held.complete_to;
+                let changes = self.store.changes(user_id, found.partner, since, FOLLOWED).await;
+                held.apply(changes.unwrap().unwrap());
+            }
+        }
+    }
+
+    /// A client that has synced by versions has what the store has.
+    async fn check_follower(&mut self, user: usize) {
+        self.follow(user, usize::MAX).await;
+        let (user_id, follower) = (self.ids[user], &self.followers[user]);
+        assert_eq!(self.store.digest_of(user_id).await.unwrap(), follower.digest());
+        for (partner, held) in &follower.held {
+            let page = self.store.history(user_id, *partner, None, EVERYTHING).await;
+            let mut page = page.unwrap().unwrap();
+            page.messages.reverse();
+            assert_eq!(held.messages.values().cloned().collect::<Vec<_>>(), page.messages);
+            assert_eq!(held.state.as_ref(), Some(&page.state));
+            let partner = self.person(*partner);
+            assert_eq!(page.state.read.new_message_count, self.expected.count(user, partner));
+            assert_eq!(page.state.blocked, self.expected.has_blocked(user, partner));
+            let held = held
+                .messages
+                .values()
+                .map(|message| (message.id, message.message.clone(), message.deleted_at.is_some()));
+            let expected = self.expected.between(user, partner).map(|said| {
+                let is_deleted = self.expected.is_deleted(said.id);
+                let text = if is_deleted { String::new() } else { said.text.clone() };
+                (said.id, text, is_deleted)
+            });
+            assert_eq!(held.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
         }
     }
 
@@ -248,9 +420,12 @@ impl World {
                     self.sync(user, device).await;
                 }
                 let device = &self.devices[user][device];
-                assert_eq!(device.said, self.expected.of(user));
+                let (told, expected) = (&device.said, self.expected.of(user));
+                let known = |said: &[Said]| self.expected.without_changed_texts(said);
+                assert_eq!(known(told), known(&expected));
                 assert_eq!(device.chats, self.expected.list(user));
             }
+            self.check_follower(user).await;
             let list = self.services.chats.list(self.ids[user], Show::default()).await.unwrap();
             let list: Vec<(usize, i64)> = list
                 .chats

@@ -9,6 +9,10 @@ contract!(
     writes_are_stored_in_the_order_of_calls,
     a_message_sent_again_is_kept_once,
     a_client_id_belongs_to_its_sender,
+    a_client_id_of_another_message_is_refused,
+    a_message_that_has_changed_since_is_known_when_it_is_sent_again,
+    the_answer_of_a_message_is_found_without_keeping_it,
+    a_message_raises_the_version_by_one,
     a_failing_write_takes_no_other_with_it,
     joining_shows_the_newest_twenty_or_all_that_are_new,
     joining_shows_all_that_are_new_when_own_messages_stand_between_them,
@@ -81,6 +85,74 @@ async fn a_client_id_belongs_to_its_sender(store: AnyStore) {
         same_id.client_id = Some(client_id);
         assert!(!store.add_message(same_id).await.unwrap().unwrap().duplicate);
     }
+}
+
+async fn a_client_id_of_another_message_is_refused(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let (cyd, dan) = (user(&store, "cyd").await, user(&store, "dan").await);
+    store.open_chat(ann, cyd, NOW).await.unwrap();
+    let with_id = |receiver, text| {
+        let client_id = Some(client_id(1));
+        store.add_message(NewMessage { client_id, ..message(ann, receiver, text) })
+    };
+    with_id(bob, "once").await.unwrap().unwrap();
+    // Also where it would be refused for another reason.
+    for (receiver, text) in [(bob, "twice"), (cyd, "once"), (dan, "once")] {
+        let refused = with_id(receiver, text).await.unwrap();
+        assert_eq!(refused, Err(NotAdded::OtherContent), "{text}");
+    }
+    store.set_blocked(bob, ann, true).await.unwrap();
+    assert_eq!(with_id(bob, "twice").await.unwrap(), Err(NotAdded::OtherContent));
+    assert!(with_id(bob, "once").await.unwrap().unwrap().duplicate);
+    assert_eq!(view(&store, bob, ann).await, (vec!["once".into()], 1));
+    assert_eq!(view(&store, ann, cyd).await.0, [""; 0]);
+}
+
+async fn a_message_that_has_changed_since_is_known_when_it_is_sent_again(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let first = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "one") };
+    let id = store.add_message(first.clone()).await.unwrap().unwrap().id;
+    let edit = MessageEdit {
+        user: ann,
+        id,
+        body: Body::parse("two".into(), 10).unwrap(),
+        at: NOW,
+        oldest: NOW,
+        client_id: client_id(1),
+    };
+    store.edit_message(edit).await.unwrap().unwrap();
+    let again = store.add_message(first.clone()).await.unwrap().unwrap();
+    assert_eq!((again.id, again.duplicate), (id, true));
+    assert_eq!(view(&store, bob, ann).await.0, ["two"]);
+    store.delete_message(ann, id, NOW).await.unwrap().unwrap();
+    let again = store.add_message(first).await.unwrap().unwrap();
+    assert_eq!((again.id, again.duplicate), (id, true));
+    assert_eq!(count(&store, bob, ann).await, 0);
+}
+
+async fn the_answer_of_a_message_is_found_without_keeping_it(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let before = async |text: &str| {
+        store.added_before(ann, bob, text.to_owned(), client_id(1)).await.unwrap()
+    };
+    assert_eq!(before("once").await, None);
+    let first = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "once") };
+    let added = store.add_message(first).await.unwrap().unwrap();
+    let found = before("once").await.unwrap().unwrap();
+    assert_eq!((found.id, found.timestamp, found.duplicate), (added.id, added.timestamp, true));
+    assert_eq!(before("twice").await, Some(Err(NotAdded::OtherContent)));
+    assert_eq!(view(&store, bob, ann).await.0, ["once"]);
+}
+
+async fn a_message_raises_the_version_by_one(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let once = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "once") };
+    let first = store.add_message(once.clone()).await.unwrap().unwrap();
+    assert_eq!((first.after, first.version), (Version(2), Version(3)));
+    let next = send(&store, bob, ann, "next").await;
+    assert_eq!((next.after, next.version), (Version(3), Version(4)));
+    let again = store.add_message(once).await.unwrap().unwrap();
+    assert_eq!((again.after, again.version), (Version(4), Version(4)));
 }
 
 async fn a_failing_write_takes_no_other_with_it(store: AnyStore) {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use time::Duration;
 use visavis::domain::{
     Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
-    UserId, Username,
+    UserId, Username, Version,
 };
 use visavis::store::{
-    Added, Extent, NewMessage, NotAdded, Older, Store, StoreError, StoredSession,
+    Added, Changed, Changes, Digest, Extent, MessageEdit, NewMessage, NotAdded, NotDeleted,
+    NotEdited, Older, PageBounds, Store, StoreError, StoredSession,
 };
 
 use super::support::{NOW, extent};
@@ -28,7 +29,9 @@ macro_rules! contract {
 }
 
 mod blocks;
+mod changes;
 mod chats;
+mod edits;
 mod links;
 mod messages;
 mod sessions;
@@ -63,6 +66,23 @@ async fn view(store: &AnyStore, reader: UserId, partner: UserId) -> (Vec<String>
         store.newest_messages(reader, partner, extent(20, usize::MAX)).await.unwrap().unwrap();
     let texts = newest.messages.into_iter().rev().map(|message| message.message).collect();
     (texts, newest.read.new_message_count)
+}
+
+/// A UUID that ends with that number.
+fn client_id(number: u8) -> ClientId {
+    ClientId::parse(&format!("0190f5a0-0000-7000-8000-0000000000{number:02x}")).unwrap()
+}
+
+/// The conversation as `user` sees it, and every message of it by version.
+async fn changes(
+    store: &AnyStore,
+    user: UserId,
+    partner: UserId,
+    since: Version,
+    messages_max: u32,
+) -> Changes {
+    let bounds = PageBounds { messages_max, bytes_max: usize::MAX };
+    store.changes(user, partner, since, bounds).await.unwrap().unwrap()
 }
 
 async fn count(store: &AnyStore, reader: UserId, partner: UserId) -> i64 {

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::scan::count;
 use super::{BOUNDED_MEMORY, Progress, Stage, Watch, values};
-use crate::domain::Timestamp;
+use crate::domain::{DELETED_TEXT, Timestamp};
 use crate::store::sqlite::open::{self, OpenError};
 use crate::store::sqlite::partial::Partial;
 use crate::store::sqlite::read_only::Snapshot;
@@ -54,7 +54,7 @@ CREATE TABLE messages (
 /// What reads a file of ours. It is not brought to our version first: it stays as it is.
 struct Queries {
     users: &'static str,
-    /// Oldest first.
+    /// Oldest first, and whether each was deleted.
     messages: &'static str,
     /// The lowest in the list first, with the time in milliseconds, or spelled as it is written.
     chats: &'static str,
@@ -126,14 +126,14 @@ INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_coun
 VALUES (?1, ?2, ?3, ?4)";
 
 const MESSAGES: &str = "
-SELECT sender_id, iif(sender_id = low_id, high_id, low_id), message, timestamp
+SELECT sender_id, iif(sender_id = low_id, high_id, low_id), message, timestamp, deleted_at IS NOT NULL
 FROM messages
 CROSS JOIN conversations
 WHERE conversations.id = messages.conversation_id
 ORDER BY messages.id";
 
 const MESSAGES_OF_TWO_IDS: &str = "
-SELECT sender_id, receiver_id, message, timestamp
+SELECT sender_id, receiver_id, message, timestamp, 0
 FROM messages
 ORDER BY id";
 
@@ -197,12 +197,9 @@ fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite:
     let mut newest = String::new();
     while let Some(row) = rows.next()? {
         let timestamp = row.get_ref(3)?.as_str()?;
-        add.execute(params![
-            row.get::<_, i64>(0)?,
-            row.get::<_, i64>(1)?,
-            row.get_ref(2)?.as_str()?,
-            timestamp
-        ])?;
+        let deleted: bool = row.get(4)?;
+        let message = if deleted { DELETED_TEXT } else { row.get_ref(2)?.as_str()? };
+        add.execute(params![row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, message, timestamp])?;
         exported.messages_out_of_order += u64::from(timestamp < newest.as_str());
         newest.clear();
         newest.push_str(timestamp);

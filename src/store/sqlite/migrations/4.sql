@@ -123,10 +123,22 @@ ORDER BY old.id;
 
 DROP TABLE messages_of_version_3;
 
-CREATE INDEX messages_of_a_conversation ON messages (conversation_id, id, sender_id);
+CREATE INDEX messages_of_a_conversation ON messages (conversation_id, id, sender_id, deleted_at);
 CREATE INDEX messages_by_version ON messages (conversation_id, version);
 CREATE UNIQUE INDEX messages_sent_once
 ON messages (sender_id, client_id)
 WHERE client_id IS NOT NULL;
+
+CREATE TABLE edits (
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    client_id BLOB NOT NULL,
+    message_id INTEGER NOT NULL REFERENCES messages (id),
+    text_hash BLOB,
+    done_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, client_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX edits_by_time ON edits (done_at);
+CREATE INDEX edits_of_a_message ON edits (message_id);
 
 PRAGMA user_version = 4;

@@ -1,0 +1,249 @@
+//! Edits and deletions of messages, and the outcomes of edits.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use super::SqliteStore;
+use super::changes::message;
+use super::conversations::Conversation;
+use crate::domain::{ClientId, MessageId, MessageState, Timestamp, UserId};
+use crate::store::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited, Reply};
+
+const MESSAGE: &str = "
+SELECT
+    messages.id, sender_id, message, timestamp, messages.version, edited_at, deleted_at,
+    low_id, high_id
+FROM messages
+JOIN conversations ON conversations.id = conversation_id
+WHERE messages.id = ?1";
+
+const SET_TEXT: &str = "
+UPDATE messages
+SET message = ?2, edited_at = ?3, version = ?4
+WHERE id = ?1";
+
+const DELETE: &str = "
+UPDATE messages
+SET message = '', deleted_at = ?2, version = ?3
+WHERE id = ?1";
+
+const OUTCOME: &str = "
+SELECT message_id, text_hash
+FROM edits
+WHERE user_id = ?1 AND client_id = ?2";
+
+const KEEP_OUTCOME: &str = "
+INSERT INTO edits (user_id, client_id, message_id, text_hash, done_at)
+VALUES (?1, ?2, ?3, ?4, ?5)";
+
+// Short texts could be guessed from their hashes.
+const FORGET_TEXTS: &str = "
+UPDATE edits
+SET text_hash = NULL
+WHERE message_id = ?1";
+
+const SWEEP: &str = "
+DELETE FROM edits
+WHERE done_at < ?1";
+
+/// Every query of this file, for the test that reads their plans.
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] =
+    &[MESSAGE, SET_TEXT, DELETE, OUTCOME, KEEP_OUTCOME, FORGET_TEXTS, SWEEP];
+
+impl EditStore for SqliteStore {
+    fn edit_message(&self, edit: MessageEdit) -> Reply<Result<Changed, NotEdited>> {
+        self.writer.submit(move |connection| self::edit(connection, &edit))
+    }
+
+    fn edited_before(
+        &self,
+        user: UserId,
+        id: MessageId,
+        text: String,
+        client_id: ClientId,
+    ) -> Reply<Option<Result<Changed, NotEdited>>> {
+        self.read(move |connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            edited_before(&snapshot, user, id, &text, client_id)
+        })
+    }
+
+    fn delete_message(
+        &self,
+        user: UserId,
+        id: MessageId,
+        at: OffsetDateTime,
+    ) -> Reply<Result<Changed, NotDeleted>> {
+        let erased = self.writer.erased();
+        self.writer.submit(move |connection| {
+            let deleted = delete(connection, user, id, at)?;
+            if deleted.as_ref().is_ok_and(Changed::is_news) {
+                erased.note();
+            }
+            Ok(deleted)
+        })
+    }
+
+    fn sweep_edits(&self, before: OffsetDateTime) -> Reply<usize> {
+        self.writer.submit(move |connection| {
+            connection.prepare_cached(SWEEP)?.execute([before.unix_timestamp()])
+        })
+    }
+}
+
+/// A message in a conversation of somebody's.
+struct Found {
+    message: MessageState,
+    conversation: Conversation,
+}
+
+/// The message `id`, if it stands in a chat that `user` has.
+fn find(connection: &Connection, user: UserId, id: MessageId) -> rusqlite::Result<Option<Found>> {
+    let found = connection
+        .prepare_cached(MESSAGE)?
+        .query_row([id.0], |row| {
+            let (low, high) = (UserId(row.get(7)?), UserId(row.get(8)?));
+            Ok((message(row, low, high)?, low, high))
+        })
+        .optional()?;
+    let Some((message, low, high)) = found else { return Ok(None) };
+    if user != low && user != high {
+        return Ok(None);
+    }
+    let partner = if user == low { high } else { low };
+    let conversation = Conversation::find_listed(connection, user, partner)?;
+    Ok(conversation.map(|conversation| Found { message, conversation }))
+}
+
+impl Found {
+    /// Nothing was changed.
+    fn unchanged(self) -> Changed {
+        let version = self.conversation.version;
+        let receiver_new_message_count = self.receiver_new_message_count();
+        Changed { message: self.message, after: version, version, receiver_new_message_count }
+    }
+
+    /// Keeps the conversation, whose message has changed under its next version.
+    fn changed(self, connection: &Connection) -> rusqlite::Result<Changed> {
+        let (after, version) = (self.conversation.version, self.conversation.next_version());
+        let receiver_new_message_count = self.receiver_new_message_count();
+        self.conversation.save(connection)?;
+        Ok(Changed { message: self.message, after, version, receiver_new_message_count })
+    }
+
+    fn receiver_new_message_count(&self) -> i64 {
+        self.conversation.side(self.message.receiver_id).read.new_message_count
+    }
+
+    fn why_not_edited(&self, edit: &MessageEdit) -> Option<NotEdited> {
+        if self.message.sender_id != edit.user {
+            return Some(NotEdited::NotOwn);
+        }
+        if self.message.deleted_at.is_some() {
+            return Some(NotEdited::Deleted);
+        }
+        if self.conversation.side(edit.user).blocks {
+            return Some(NotEdited::BlockedByUser);
+        }
+        if self.conversation.side(self.message.receiver_id).blocks {
+            return Some(NotEdited::BlockedByPartner);
+        }
+        // Both are spelled so that their order is that of time.
+        (self.message.timestamp < Timestamp::from(edit.oldest)).then_some(NotEdited::TooOld)
+    }
+}
+
+fn edit(
+    connection: &Connection,
+    edit: &MessageEdit,
+) -> rusqlite::Result<Result<Changed, NotEdited>> {
+    let MessageEdit { user, id, ref body, at, client_id, .. } = *edit;
+    if let Some(outcome) = edited_before(connection, user, id, body.as_str(), client_id)? {
+        return Ok(outcome);
+    }
+    let Some(mut found) = find(connection, user, id)? else { return Ok(Err(NotEdited::NoMessage)) };
+    if let Some(why) = found.why_not_edited(edit) {
+        return Ok(Err(why));
+    }
+    connection.prepare_cached(KEEP_OUTCOME)?.execute(params![
+        user.0,
+        client_id.as_bytes(),
+        id.0,
+        hash(body.as_str()),
+        at.unix_timestamp()
+    ])?;
+    if found.message.message == body.as_str() {
+        return Ok(Ok(found.unchanged()));
+    }
+    body.as_str().clone_into(&mut found.message.message);
+    found.message.edited_at = Some(at.into());
+    found.message.version = found.conversation.next_version();
+    connection.prepare_cached(SET_TEXT)?.execute(params![
+        id.0,
+        body.as_str(),
+        at.unix_timestamp(),
+        found.message.version.0
+    ])?;
+    found.changed(connection).map(Ok)
+}
+
+/// What an edit came to that was done, if it was.
+fn edited_before(
+    connection: &Connection,
+    user: UserId,
+    id: MessageId,
+    text: &str,
+    client_id: ClientId,
+) -> rusqlite::Result<Option<Result<Changed, NotEdited>>> {
+    let outcome = connection
+        .prepare_cached(OUTCOME)?
+        .query_row(params![user.0, client_id.as_bytes()], |row| {
+            Ok((MessageId(row.get(0)?), row.get::<_, Option<[u8; 32]>>(1)?))
+        })
+        .optional()?;
+    let Some((message, text_hash)) = outcome else { return Ok(None) };
+    if message != id || text_hash.is_some_and(|known| known != hash(text)) {
+        return Ok(Some(Err(NotEdited::OtherContent)));
+    }
+    let found = find(connection, user, id)?;
+    Ok(Some(found.map(Found::unchanged).ok_or(NotEdited::NoMessage)))
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text).into()
+}
+
+fn delete(
+    connection: &Connection,
+    user: UserId,
+    id: MessageId,
+    at: OffsetDateTime,
+) -> rusqlite::Result<Result<Changed, NotDeleted>> {
+    let Some(mut found) = find(connection, user, id)? else {
+        return Ok(Err(NotDeleted::NoMessage));
+    };
+    let MessageState { sender_id, receiver_id, .. } = found.message;
+    if sender_id != user {
+        return Ok(Err(NotDeleted::NotOwn));
+    }
+    if found.message.deleted_at.is_some() {
+        return Ok(Ok(found.unchanged()));
+    }
+    found.message.message.clear();
+    found.message.deleted_at = Some(at.into());
+    found.message.version = found.conversation.next_version();
+    let receivers = &mut found.conversation.side_mut(receiver_id).read;
+    if receiver_id != sender_id && id > receivers.last_read_id {
+        // A count that somebody has changed by hand keeps nobody from deleting.
+        receivers.new_message_count = (receivers.new_message_count - 1).max(0);
+    }
+    connection.prepare_cached(DELETE)?.execute(params![
+        id.0,
+        at.unix_timestamp(),
+        found.message.version.0
+    ])?;
+    connection.prepare_cached(FORGET_TEXTS)?.execute([id.0])?;
+    found.changed(connection).map(Ok)
+}
