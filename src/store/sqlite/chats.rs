@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
 use super::SqliteStore;
-use super::conversations::{Conversation, ConversationId};
+use super::conversations::{Conversation, ConversationId, Latest};
 use super::users::user;
 use crate::domain::{Chat, MessageId, ReadMark, ReadState, User, UserId};
 use crate::store::{ChatStore, Marked, Opened, Reply};
@@ -74,7 +74,8 @@ impl ChatStore for SqliteStore {
         partner: UserId,
         at: OffsetDateTime,
     ) -> Reply<Option<Opened>> {
-        self.writer.submit(move |connection| open(connection, owner, partner, at))
+        let latest = self.latest.clone();
+        self.writer.submit(move |connection| open(connection, owner, partner, at, &latest))
     }
 
     fn chats_of(&self, owner: UserId, limit: u32) -> Reply<Vec<Chat>> {
@@ -121,6 +122,7 @@ fn open(
     owner: UserId,
     partner_id: UserId,
     at: OffsetDateTime,
+    latest: &Latest,
 ) -> rusqlite::Result<Option<Opened>> {
     let Some(partner) = named(connection, partner_id)? else { return Ok(None) };
     match Conversation::find(connection, owner, partner_id)? {
@@ -131,8 +133,9 @@ fn open(
         Some(found) if found.is_blocked() => return Ok(None),
         Some(_) => {}
     }
-    if let Some((mut found, newest)) = Conversation::find_to_list(connection, owner, partner_id)? {
-        found.list(owner, &newest, at);
+    let found = Conversation::find_to_list(connection, owner, partner_id, at, latest)?;
+    if let Some((mut found, newest)) = found {
+        found.list(owner, &newest, at, latest);
         found.save_listed(connection)?;
     }
     Ok(Some(Opened { partner, new: true }))

@@ -1,6 +1,9 @@
 //! `conversations`: the row of two people, which everything between them reads and changes. How that
 //! row is found, made, changed and kept; `chats.rs`, `blocks.rs` and `messages.rs` say what happens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
@@ -18,6 +21,11 @@ SELECT
     iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?2), NULL)
 FROM conversations
 WHERE low_id = ?1 AND high_id = ?2";
+
+// Reads the whole of the smaller index, once.
+const LATEST: &str = "
+SELECT max(max(ifnull(low_listed_at, 0)), max(ifnull(high_listed_at, 0)))
+FROM conversations";
 
 const MAKE: &str = "
 INSERT INTO conversations (low_id, high_id)
@@ -74,7 +82,28 @@ pub(super) struct Side {
     pub blocks: bool,
 }
 
-/// When the newest chat of each of the two came to the top of the list; `None` for an empty list.
+/// The latest time at which any chat came to the top of anybody's list, in milliseconds since 1970. A later
+/// time needs no look at the lists. Clones share it.
+#[derive(Clone)]
+pub(super) struct Latest(Arc<AtomicI64>);
+
+impl Latest {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let latest: Option<i64> = connection.query_row(LATEST, (), |row| row.get(0))?;
+        Ok(Self(Arc::new(AtomicI64::new(latest.unwrap_or(0)))))
+    }
+
+    fn is_before(&self, now: OffsetDateTime) -> bool {
+        self.0.load(Ordering::Relaxed) < milliseconds(now)
+    }
+
+    fn note(&self, listed_at: i64) {
+        self.0.fetch_max(listed_at, Ordering::Relaxed);
+    }
+}
+
+/// When the newest chat of each of the two came to the top of the list; `None` for an empty list, and
+/// where everything is older than now.
 pub(super) struct Newest {
     low: Option<i64>,
     high: Option<i64>,
@@ -109,6 +138,8 @@ impl Conversation {
         connection: &Connection,
         one: UserId,
         other: UserId,
+        now: OffsetDateTime,
+        latest: &Latest,
     ) -> rusqlite::Result<Option<(Self, Newest)>> {
         let (low, high) = ordered(one, other);
         let later = |row: &Row<'_>, column| -> rusqlite::Result<Option<i64>> {
@@ -116,7 +147,7 @@ impl Conversation {
         };
         connection
             .prepare_cached(FIND)?
-            .query_row(params![low.0, high.0, true], |row| {
+            .query_row(params![low.0, high.0, !latest.is_before(now)], |row| {
                 let newest = Newest { low: later(row, 13)?, high: later(row, 15)? };
                 Ok((Self::read(row, low)?, newest))
             })
@@ -172,16 +203,24 @@ impl Conversation {
 
     /// Brings the chat to the top of `user`'s list: it stands above every other one, also above one
     /// that came there in the same millisecond, and one that came there before the clock was put back.
-    pub(super) fn list(&mut self, user: UserId, newest: &Newest, now: OffsetDateTime) {
-        let now = now.unix_timestamp() * 1000 + i64::from(now.millisecond());
+    pub(super) fn list(
+        &mut self,
+        user: UserId,
+        newest: &Newest,
+        now: OffsetDateTime,
+        latest: &Latest,
+    ) {
+        let now = milliseconds(now);
         let newest = if user == self.low_id { newest.low } else { newest.high };
         let side = self.side_mut(user);
-        side.listed_at = Some(match newest {
+        let listed_at = match newest {
             None => now,
             // A chat that is on top already stays there, however many messages a millisecond has.
             Some(newest) if side.listed_at == Some(newest) => newest.max(now),
             Some(newest) => now.max(newest.saturating_add(1)),
-        });
+        };
+        side.listed_at = Some(listed_at);
+        latest.note(listed_at);
     }
 
     /// The version after the next [`Conversation::save`] or [`Conversation::save_listed`].
@@ -228,6 +267,10 @@ impl Side {
     pub(super) fn is_listed(&self) -> bool {
         self.listed_at.is_some()
     }
+}
+
+fn milliseconds(time: OffsetDateTime) -> i64 {
+    time.unix_timestamp() * 1000 + i64::from(time.millisecond())
 }
 
 fn ordered(one: UserId, other: UserId) -> (UserId, UserId) {

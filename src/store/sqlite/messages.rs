@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::chats::chats_of;
-use super::conversations::{Conversation, ConversationId};
+use super::conversations::{Conversation, ConversationId, Latest};
 use crate::domain::{
     ClientId, DELETED_TEXT, Message, MessageId, ReadState, Timestamp, UserId, Version,
 };
@@ -56,7 +56,8 @@ pub(super) const QUERIES: &[&str] = &[ADD, SENT_BEFORE, PAGE, CONVERSATIONS_WITH
 
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
-        self.writer.submit(move |connection| add(connection, &message))
+        let latest = self.latest.clone();
+        self.writer.submit(move |connection| add(connection, &message, &latest))
     }
 
     fn added_before(
@@ -145,12 +146,16 @@ fn later(
     Ok(found)
 }
 
-fn add(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Result<Added, NotAdded>> {
+fn add(
+    connection: &Connection,
+    message: &NewMessage,
+    latest: &Latest,
+) -> rusqlite::Result<Result<Added, NotAdded>> {
     let (sender, receiver) = (message.sender, message.receiver);
     let (text, client_id) = (message.body.as_str(), message.client_id);
     // Looked up only when there is something to refuse: most messages come once.
     let before = || sent_before(connection, sender, receiver, text, client_id);
-    let found = Conversation::find_to_list(connection, sender, receiver)?;
+    let found = Conversation::find_to_list(connection, sender, receiver, message.at, latest)?;
     let found = found.filter(|(conversation, _)| conversation.side(sender).is_listed());
     let Some((mut conversation, newest)) = found else {
         return Ok(before()?.unwrap_or(Err(NotAdded::NoChat)));
@@ -181,13 +186,13 @@ fn add(connection: &Connection, message: &NewMessage) -> rusqlite::Result<Result
         version,
     };
     conversation.last_message_id = added.id;
-    conversation.list(sender, &newest, message.at);
+    conversation.list(sender, &newest, message.at, latest);
     if sender != receiver {
         let receivers = conversation.side_mut(receiver);
         receivers.read.new_message_count += 1;
         added.opened_chat = !receivers.is_listed();
         added.receiver_new_message_count = receivers.read.new_message_count;
-        conversation.list(receiver, &newest, message.at);
+        conversation.list(receiver, &newest, message.at, latest);
     }
     conversation.save_listed(connection)?;
     Ok(Ok(added))

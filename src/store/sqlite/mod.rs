@@ -32,6 +32,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
 
 pub use self::backup::back_up;
+use self::conversations::Latest;
 pub use self::costly_hashes::CostlyHashes;
 use self::file_watch::FileWatch;
 pub use self::flask::{
@@ -60,6 +61,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     writer: Writer,
     watch: Arc<FileWatch>,
+    latest: Latest,
     _lock: Option<FileLock>,
     converted: Option<Converted>,
 }
@@ -140,9 +142,11 @@ impl SqliteStore {
         let readers = Arc::new(Readers(RwLock::new(Some(readers))));
         let watch = FileWatch::start(path).map_err(|error| OpenError::failed(path, error))?;
         let watch = Arc::new(watch);
+        let latest =
+            Latest::read(&connection).map_err(|error| OpenError::from_sqlite(path, &error))?;
         let writer = Writer::start(connection, Arc::clone(&watch))
             .map_err(|error| OpenError::failed(path, error))?;
-        Ok(Self { readers, writer, watch, _lock: lock, converted })
+        Ok(Self { readers, writer, watch, latest, _lock: lock, converted })
     }
 
     /// Ends the store: waits until every queued write is on disk, and folds the write-ahead log
