@@ -131,10 +131,7 @@ impl Accounts {
         let now = self.clock.now();
         let (sessions, links) =
             (self.store.sweep_sessions(now).await?, self.store.sweep_links(now).await?);
-        let outcomes = self.store.sweep_edits(now - OUTCOMES_KEPT).await?;
-        if outcomes > 0 {
-            tracing::debug!(outcomes, "forgot the outcomes of {outcomes} old edits");
-        }
+        self.store.sweep_edits(now - OUTCOMES_KEPT).await?;
         if sessions + links > 0 {
             tracing::info!(
                 sessions,

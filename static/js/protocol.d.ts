@@ -51,7 +51,7 @@ export type MessageSent = { chat_partner_id: Digits, client_id?: string, message
 /** `new_user_sent_message`. */
 export type NewUser = { id: UserId, message_id: MessageId, new_message_count: number, username: string };
 
-/** How far a member has read. The count always equals the number of the partner's messages after `last_read_id`. */
+/** How far a member has read. The count always equals the number of the partner's messages after `last_read_id` that were not deleted. */
 export type ReadState = { last_read_id: MessageId, new_message_count: number };
 
 /** The acknowledgement of `message_sent`. */
