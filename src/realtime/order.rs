@@ -72,7 +72,7 @@ impl Order {
             Entry::Vacant(entry) => {
                 entry.insert(VecDeque::new());
                 let waiting = Arc::clone(&self.waiting);
-                tokio::spawn(serve(Line { waiting, conversation }, told));
+                tokio::spawn(serve(Line { waiting, conversation, has_ended: false }, told));
             }
         }
     }
@@ -94,15 +94,18 @@ impl Drop for Permit {
 struct Line {
     waiting: Arc<Waiting>,
     conversation: Pair,
+    /// It has no step any more. Another line may serve the conversation since then.
+    has_ended: bool,
 }
 
 impl Line {
     /// The next step; the line has ended when there is none.
-    fn next(&self) -> Option<Step> {
+    fn next(&mut self) -> Option<Step> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = waiting.get_mut(&self.conversation)?.pop_front();
+        let next = waiting.get_mut(&self.conversation).and_then(VecDeque::pop_front);
         if next.is_none() {
             waiting.remove(&self.conversation);
+            self.has_ended = true;
         }
         next
     }
@@ -111,17 +114,19 @@ impl Line {
 impl Drop for Line {
     /// A step that panics takes its task along, and must not keep those behind it.
     fn drop(&mut self) {
-        if let Some(next) = self.next()
+        if !self.has_ended
+            && let Some(next) = self.next()
             && let Ok(runtime) = Handle::try_current()
         {
-            let line = Self { waiting: Arc::clone(&self.waiting), conversation: self.conversation };
+            let waiting = Arc::clone(&self.waiting);
+            let line = Self { waiting, conversation: self.conversation, has_ended: false };
             runtime.spawn(serve(line, next));
         }
     }
 }
 
 /// Runs the steps of one conversation, the first one and what has come behind it.
-async fn serve(line: Line, first: Step) {
+async fn serve(mut line: Line, first: Step) {
     let mut next = Some(first);
     while let Some(step) = next {
         step.await;
@@ -182,6 +187,29 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(*told.lock().unwrap(), (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_line_that_ends_while_another_begins_leaves_that_alone() {
+        let order = Order::default();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let both = Pair::of(UserId(1), UserId(2));
+        for number in 0..100_000 {
+            let telling = Arc::clone(&told);
+            let tell = async move {
+                // A second line, if there were one, would overtake this.
+                tokio::task::yield_now().await;
+                telling.lock().unwrap().push(number);
+            };
+            order.begin(both, order.permit(UserId(1)).unwrap(), || tell);
+            while number % 3 == 0 && told.lock().unwrap().len() <= number {
+                tokio::task::yield_now().await;
+            }
+        }
+        while !order.waiting.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert!(told.lock().unwrap().is_sorted());
     }
 
     #[tokio::test]
