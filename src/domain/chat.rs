@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{MessageId, User, UserId};
+use super::{MessageId, User, UserId, Version};
 
 /// Two people, in either order: those of one conversation. Both may be the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +15,30 @@ impl Pair {
     #[must_use]
     pub fn of(one: UserId, other: UserId) -> Self {
         Self { low: one.min(other), high: one.max(other) }
+    }
+
+    /// The person with the smaller id.
+    #[must_use]
+    pub fn low(self) -> UserId {
+        self.low
+    }
+
+    /// The person with the larger id, or the same person again.
+    #[must_use]
+    pub fn high(self) -> UserId {
+        self.high
+    }
+
+    /// The other of the two.
+    #[must_use]
+    pub fn partner_of(self, user: UserId) -> UserId {
+        if user == self.low { self.high } else { self.low }
+    }
+
+    /// Each of the two, once.
+    pub fn people(self) -> impl Iterator<Item = UserId> {
+        let high = (self.high != self.low).then_some(self.high);
+        std::iter::once(self.low).chain(high)
     }
 }
 
@@ -32,6 +56,23 @@ pub struct Chat {
 pub struct ReadState {
     pub new_message_count: i64,
     pub last_read_id: MessageId,
+}
+
+/// A conversation as one of the two people sees it. Whether the partner blocks that person is not in
+/// it, and must not become known by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ConversationState {
+    pub version: Version,
+    /// How far the person has read, and how many of the partner's messages are new.
+    #[serde(flatten)]
+    pub read: ReadState,
+    /// Up to which message one of the person's devices has everything; never below `last_read_id`.
+    pub last_delivered_id: MessageId,
+    pub partner_last_read_id: MessageId,
+    pub partner_last_delivered_id: MessageId,
+    /// The person has blocked the partner.
+    pub blocked: bool,
 }
 
 /// What a client says about its reading. Neither form ever moves the position backwards, so

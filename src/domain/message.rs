@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
@@ -47,9 +47,10 @@ pub const DELETED_TEXT: &str = "This message was deleted";
 pub struct MessageState {
     pub id: MessageId,
     pub sender_id: UserId,
+    #[serde(skip)]
     pub receiver_id: UserId,
     /// Empty once it was deleted.
-    pub message: String,
+    pub text: String,
     /// When it was sent.
     pub timestamp: Timestamp,
     /// The conversation's at its last change.
@@ -58,13 +59,23 @@ pub struct MessageState {
     pub edited_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
+    /// What the sender's client gave it; only the sender sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
 }
 
 impl MessageState {
     /// As [`Message::wire_bytes`].
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
-        encoded_bytes(&self.message) + 80
+        encoded_bytes(&self.text) + 80
+    }
+
+    /// The message as that one of the two sees it.
+    #[must_use]
+    pub fn seen_by(mut self, user: UserId) -> Self {
+        self.client_id = self.client_id.filter(|_| self.sender_id == user);
+        self
     }
 }
 
@@ -131,6 +142,24 @@ fn fault(text: &str, chars_max: usize) -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientId(uuid::Uuid);
 
+impl Serialize for ClientId {
+    /// The usual spelling, with hyphens.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.hyphenated())
+    }
+}
+
+#[cfg(test)]
+impl schemars::JsonSchema for ClientId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ClientId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "A UUID.", "type": "string", "format": "uuid" })
+    }
+}
+
 impl ClientId {
     /// Reads a UUID in any of its usual spellings.
     ///
@@ -145,6 +174,12 @@ impl ClientId {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes().as_slice()
+    }
+
+    /// What the database holds already.
+    #[must_use]
+    pub fn from_stored(bytes: [u8; 16]) -> Self {
+        Self(uuid::Uuid::from_bytes(bytes))
     }
 }
 

@@ -13,7 +13,7 @@ mod user;
 mod version;
 mod visible;
 
-pub use chat::{Chat, Pair, ReadMark, ReadState};
+pub use chat::{Chat, ConversationState, Pair, ReadMark, ReadState};
 pub use device::device;
 pub use error::Error;
 pub use hash_cost::{BCRYPT_COST_MAX, TooCostly, work as hash_work};

@@ -1,6 +1,7 @@
 //! Versions: how far a conversation has come, and under which epoch that can be compared.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,14 @@ impl fmt::Display for Epoch {
     /// The usual spelling, with hyphens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         uuid::Uuid::from_bytes(self.0).hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for Epoch {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(|uuid: uuid::Uuid| Self(uuid.into_bytes()))
     }
 }
 

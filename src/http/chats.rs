@@ -94,8 +94,8 @@ pub async fn add(
     let malformed = || Error::Invalid("Something went wrong :(".into());
     let partner: i64 = form.id.parse().map_err(|_| malformed())?;
     let opened = site.services.chats.open(user.id, UserId(partner)).await?;
-    if opened.new {
-        site.live.chat_opened(user.id, &opened.partner);
+    if let Some(change) = opened.change {
+        site.live.chat_opened(user, opened.partner, change);
     } else if !site.services.chats.is_listed(user.id, opened.partner.id).await? {
         return Ok(redirect(&format!("/chats?with={partner}#chat-{partner}")));
     }

@@ -9,7 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::payload::Failure;
-use super::{documented_notifications, documented_requests};
+use super::{flask, ours};
 use crate::config::LimitedAction;
 
 pub struct Request {

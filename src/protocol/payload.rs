@@ -1,4 +1,4 @@
-//! What clients send, and what they are sent: the shapes of the events in the table.
+//! What the shapes of both protocols have in common.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::domain::{Message, MessageId, ReadMark, ReadState, Timestamp, User, UserId};
+use crate::domain::UserId;
 
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
 pub struct Object<T>(pub T);
@@ -43,7 +43,7 @@ pub enum Protocol {
     /// The Flask chat's, for every client that asks for nothing else. Acknowledgements have exactly the
     /// arguments that they have there: callbacks of other languages take no more.
     Flask,
-    /// Ours, which acknowledges with what our own page needs beside.
+    /// Ours, in which every change of a conversation is told in one way, under its version.
     Ours,
 }
 
@@ -60,7 +60,7 @@ impl Protocol {
 /// A whole number that is not negative, as a JSON number or as a string of digits: the original
 /// client reads ids from the page and sends them as they stand there.
 #[derive(Debug, Clone, Copy)]
-pub struct Digits(i64);
+pub struct Digits(pub i64);
 
 impl<'de> Deserialize<'de> for Digits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -110,222 +110,7 @@ impl From<Digits> for UserId {
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct JoinChat {
-    pub chat_partner_id: Digits,
-    /// Ours: how many messages the answer may have, for a client on a slow link.
-    at_most: Option<Digits>,
-}
-
-impl JoinChat {
-    #[must_use]
-    pub fn at_most(&self) -> Option<u32> {
-        self.at_most.map(|Digits(count)| u32::try_from(count).unwrap_or(u32::MAX))
-    }
-}
-
-/// Where a client asks a page of older messages to start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageStart {
-    Before(MessageId),
-    /// After so many of the newest messages: as many as the client shows.
-    AfterNewest(u32),
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct HistoryScrolled {
-    pub chat_partner_id: Digits,
-    message_count: Digits,
-    /// Ours: the oldest message that the client has, which stays right while messages arrive.
-    before_id: Option<Digits>,
-}
-
-impl HistoryScrolled {
-    /// Where the page starts.
-    #[must_use]
-    pub fn start(&self) -> PageStart {
-        match self.before_id {
-            Some(Digits(id)) => PageStart::Before(MessageId(id)),
-            None => PageStart::AfterNewest(u32::try_from(self.message_count.0).unwrap_or(u32::MAX)),
-        }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct MessageSent {
-    pub chat_partner_id: Digits,
-    pub message: String,
-    /// Ours: a UUID that makes sending the message again harmless.
-    pub client_id: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct CountUpdated {
-    pub chat_partner_id: Digits,
-    new_message_count: i64,
-    /// Ours: the newest message that was read, which is exact whatever arrives meanwhile.
-    last_read_id: Option<Digits>,
-}
-
-impl CountUpdated {
-    #[must_use]
-    pub fn mark(&self) -> ReadMark {
-        match self.last_read_id {
-            Some(Digits(id)) => ReadMark::UpTo(MessageId(id)),
-            None => ReadMark::Remaining(self.new_message_count),
-        }
-    }
-}
-
-/// `block`, ours: to have nothing to do with somebody, or to take that back.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Block {
-    pub chat_partner_id: Digits,
-    pub blocked: bool,
-}
-
-/// The acknowledgement of `block`: how it is now.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Blocked {
-    pub blocked: bool,
-}
-
-/// `sync`, ours: what came after a message.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Sync {
-    since_id: Digits,
-}
-
-impl Sync {
-    #[must_use]
-    pub fn since(&self) -> MessageId {
-        MessageId(self.since_id.0)
-    }
-}
-
-/// The acknowledgement of `sync`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Synced {
-    /// Whose they are: a cookie may have become somebody else's while the client was away.
-    pub user_id: UserId,
-    /// Oldest first.
-    pub messages: Vec<Message>,
-    /// Ask again, since the last of these.
-    pub more: bool,
-    /// Newest first.
-    pub chats: Vec<SyncedChat>,
-}
-
-/// A chat as `sync` lists it: the partner, and how far the user has read.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct SyncedChat {
-    #[serde(flatten)]
-    pub partner: User,
-    #[serde(flatten)]
-    pub read: ReadState,
-}
-
-/// The acknowledgement of `message_sent`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Sent<'a> {
-    pub timestamp: &'a Timestamp,
-    pub id: MessageId,
-    pub duplicate: bool,
-}
-
-/// The acknowledgement of `join_chat`: the newest messages, newest first, how many are new, and for
-/// protocol 2 what else our page needs.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-#[serde(untagged)]
-pub enum JoinAnswer<'a> {
-    Flask(&'a [Message], i64),
-    Ours(&'a [Message], i64, Joined),
-}
-
-/// The third argument of `join_chat`'s acknowledgement.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Joined {
-    pub last_read_id: MessageId,
-    /// The user who joins has blocked the partner.
-    pub blocked: bool,
-}
-
-/// `new_user_sent_message`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct NewUser<'a> {
-    pub username: &'a str,
-    pub id: UserId,
-    pub message_id: MessageId,
-    pub new_message_count: i64,
-}
-
-/// `message_received_from_current_chat`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct FromCurrentChat<'a> {
-    pub message: &'a str,
-    pub timestamp: &'a Timestamp,
-    pub id: MessageId,
-    pub new_message_count: i64,
-}
-
-/// `message_received_from_another_chat`.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct FromAnotherChat {
-    #[serde(rename = "chatPartnerId")]
-    pub chat_partner_id: UserId,
-    pub message_id: MessageId,
-    pub new_message_count: i64,
-}
-
-/// `message_sent_elsewhere`: to the other sockets of the sender.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct SentElsewhere<'a> {
-    pub chat_partner_id: UserId,
-    pub id: MessageId,
-    pub message: &'a str,
-    pub timestamp: &'a Timestamp,
-}
-
-/// `new_message_count_changed`: to the other sockets of the reader.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct CountChanged {
-    pub chat_partner_id: UserId,
-    pub new_message_count: i64,
-    pub last_read_id: MessageId,
-}
-
-/// `block_changed`: to the other sockets of whoever blocks.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct BlockChanged {
-    pub chat_partner_id: UserId,
-    pub blocked: bool,
-}
-
-/// `chat_opened`: the partner.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-#[serde(transparent)]
-pub struct ChatOpened<'a>(pub &'a User);
-
-/// Why an event was refused: the first argument of its acknowledgement. Always an object: the original
+/// Why a request was refused: the first argument of its acknowledgement. Always an object: the original
 /// script asks for `"failure" in ack`, which throws on anything else.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -356,36 +141,4 @@ pub enum FailureCode {
     TooOften,
     /// The server could not do it: nothing was kept, ask again in a while.
     Unavailable,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_a_number_or_a_string_of_digits_and_nothing_else() {
-        let id = |json: &str| {
-            serde_json::from_str::<JoinChat>(&format!("{{\"chat_partner_id\":{json}}}"))
-                .map(|join| join.chat_partner_id.0)
-                .ok()
-        };
-        assert_eq!(id("12"), Some(12));
-        assert_eq!(id("\"12\""), Some(12));
-        for bad in [
-            "-1",
-            "1.5",
-            "\"\"",
-            "\"-1\"",
-            "\"1 \"",
-            "\"+1\"",
-            "null",
-            "[]",
-            "true",
-            "1e400",
-            "18446744073709551615",
-            "\"99999999999999999999\"",
-        ] {
-            assert_eq!(id(bad), None, "{bad}");
-        }
-    }
 }

@@ -2,14 +2,16 @@
 
 /// Makes a [`super::Request`] of each row, and of all rows together the type of any request.
 macro_rules! requests {
+    (@ once) => { true };
     (for<$lifetime:lifetime>: $(
         $(#[doc = $doc:literal])+
-        $payload:ident: $name:literal -> $answer:ty, counts as $limit:ident,
+        $payload:ident: $name:literal -> $answer:ty, counts as $limit:ident $($once:ident)?,
         expects $expected:literal;
     )+) => {
         $(impl Request for $payload {
             const NAME: &'static str = $name;
             const LIMIT: LimitedAction = LimitedAction::$limit;
+            const IS_DONE_ONCE: bool = false $(|| requests!(@ $once))?;
             const EXPECTED: &'static str = $expected;
             type Answer<$lifetime> = $answer;
         })+
@@ -38,7 +40,7 @@ macro_rules! requests {
 
         /// What the documents say of the requests.
         #[cfg(test)]
-        fn documented_requests(schemas: &mut schemars::SchemaGenerator) -> Vec<documents::Request> {
+        pub(super) fn documented_requests(schemas: &mut schemars::SchemaGenerator) -> Vec<documents::Request> {
             vec![$(documents::Request {
                 name: $name,
                 text: concat!($($doc),+).trim(),
@@ -62,7 +64,7 @@ macro_rules! notifications {
 
         /// What the documents say of the notifications.
         #[cfg(test)]
-        fn documented_notifications(
+        pub(super) fn documented_notifications(
             schemas: &mut schemars::SchemaGenerator,
         ) -> Vec<documents::Notification> {
             vec![$(documents::Notification {

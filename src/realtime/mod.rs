@@ -1,17 +1,17 @@
-//! The socket side: an event becomes a call of a service, its outcome an acknowledgement and
-//! further events. [`handle`] says which function handles which.
+//! The socket side: a request becomes a call of a service, its outcome an acknowledgement and what both
+//! people are told ([`changes`]). [`conversations`] handles the requests of protocol 2, [`flask`] those of
+//! protocol 1.
 
 mod backlog;
-mod blocks;
-mod chats;
+mod changes;
+mod conversations;
 mod encoded;
-mod messages;
+mod flask;
 mod order;
 mod packet;
 mod presence;
 mod queued;
 mod reply;
-mod view;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -20,22 +20,22 @@ use std::time::Duration;
 
 use socketioxide::SocketIo;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, Event, MaybeHttpExtension, SocketRef, TryData};
+use socketioxide::extract::{Event, MaybeHttpExtension, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts, MessageHandler, Value};
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
 
 use self::backlog::Backlog;
+use self::changes::{Happened, Kind};
 use self::order::Order;
 use self::packet::Packet;
 use self::presence::{Presence, Seat};
 use self::queued::Queued;
-use self::reply::Ack;
 use crate::config::LimitedAction;
 use crate::domain::{Error, SessionKey, User, UserId};
-use crate::protocol::AnyRequest;
-use crate::protocol::payload::{Auth, ChatOpened, Protocol};
+use crate::protocol::payload::{Auth, Protocol};
 use crate::service::{Key, Live, Services};
+use crate::store::Change;
 use crate::transport::SocketContext;
 
 /// What each WebSocket reads into, however long it waits: a message or two of usual length. A longer
@@ -46,6 +46,10 @@ const READ_BUFFER_BYTES: usize = 256;
 const OUTGOING_PACKETS_MAX: usize = 2048;
 /// An answer counts as one more read for each of these.
 const READ_BYTES: usize = 16 * 1024;
+/// A message counts as one more for each of these, as it is written to sockets.
+const MESSAGE_BYTES: usize = 4096;
+/// A shorter text cannot take so many: an escape has six bytes.
+const SHORT_BYTES: usize = MESSAGE_BYTES / 6;
 /// How long a connection may stay without joining the chat's namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -187,6 +191,14 @@ impl Realtime {
         self.services.limits.charge(LimitedAction::Read, Key::Person(user), units);
     }
 
+    /// A long text counts as more than one message.
+    fn charge_text(&self, user: UserId, text: &str) {
+        if text.len() > SHORT_BYTES {
+            let units = (encoded::bytes(text) / MESSAGE_BYTES) as u64;
+            self.services.limits.charge(LimitedAction::SendMessage, Key::Person(user), units);
+        }
+    }
+
     fn leave(&self, user: UserId, socket: &SocketRef) {
         self.presence.leave(user, socket.id);
         // The seat and its socket own each other until here.
@@ -195,10 +207,9 @@ impl Realtime {
 }
 
 impl Live for Realtime {
-    fn chat_opened(&self, user: UserId, partner: &User) {
-        for seat in self.presence.of(user) {
-            seat.emit(&ChatOpened(partner));
-        }
+    fn chat_opened(&self, user: User, partner: User, change: Change) {
+        let (kind, by) = (Kind::Opened(partner), Arc::new(user));
+        self.publish(Happened { kind, change, by, from: None });
     }
 
     fn sessions(&self) -> Vec<(UserId, SessionKey)> {
@@ -258,24 +269,8 @@ impl MessageHandler<LocalAdapter, ()> for AtOnce {
         };
         // A socket that is closing has lost its seat already.
         let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-        Packet { realtime: &self.0, seat: &seat, socket: &socket, value, ack_id }.dispatch(&event);
-    }
-}
-
-/// Hands a request to what handles it, in the order of the socket's packets.
-fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, ack: AckSender) {
-    match request {
-        AnyRequest::JoinChat(join) => chats::join_chat(realtime, seat, join, Ack::new(ack)),
-        AnyRequest::HistoryScrolled(scrolled) => {
-            chats::history_scrolled(realtime, seat, scrolled, Ack::new(ack));
-        }
-        AnyRequest::MessageSent(message) => {
-            messages::message_sent(realtime, seat, message, Ack::new(ack));
-        }
-        AnyRequest::CountUpdated(updated) => {
-            chats::count_updated(realtime, seat, updated, Ack::new(ack));
-        }
-        AnyRequest::Block(block) => blocks::block(realtime, seat, block, Ack::new(ack)),
-        AnyRequest::Sync(sync) => chats::sync(realtime, seat, sync, Ack::new(ack)),
+        let (realtime, over_limit) = (&self.0, None);
+        Packet { realtime, seat: &seat, socket: &socket, value, ack_id, over_limit }
+            .dispatch(&event);
     }
 }

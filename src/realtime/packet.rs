@@ -10,16 +10,20 @@ use socketioxide::socket::Socket;
 
 use super::presence::Seat;
 use super::reply::refuse;
-use super::{Realtime, address, handle};
+use super::{Realtime, address, conversations, flask};
+use crate::config::LimitedAction;
 use crate::domain::Error;
 use crate::json_depth::is_deeper_than;
 use crate::lossy;
-use crate::protocol::payload::Object;
-use crate::protocol::{AnyRequest, Reader, Request};
+use crate::protocol::payload::{Object, Protocol};
+use crate::protocol::{Reader, Request};
 use crate::service::Key;
 
 /// The most characters of a parser's complaint that the log has.
 const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// How much of the name of an event that there is not a refusal quotes.
+const NAME_CHARS_MAX: usize = 40;
 
 /// An event as it came, from a socket that has joined.
 pub struct Packet<'a> {
@@ -29,18 +33,53 @@ pub struct Packet<'a> {
     /// The array of the event.
     pub value: Value,
     pub ack_id: Option<i64>,
+    /// Why the request is over its limit. It may have been done before, which only its answer needs.
+    pub over_limit: Option<Error>,
 }
 
 impl Packet<'_> {
     /// Hands the request with that name to what handles it. It is refused here when it is over its limit
-    /// or malformed. Unknown ones are ignored, as in the Flask chat.
+    /// or malformed.
     pub fn dispatch(mut self, name: &str) {
         let Ok(ack) = AckSender::from_message_parts(self.socket, &mut self.value, &self.ack_id);
-        match AnyRequest::read(name, &mut self) {
-            Some(Ok(request)) => handle(self.realtime, self.seat, request, ack),
-            Some(Err(error)) => refuse(self.seat, ack, &error),
-            None => {}
+        let (realtime, seat) = (self.realtime, self.seat);
+        match seat.protocol {
+            Protocol::Flask => match flask::AnyRequest::read(name, &mut self) {
+                Some(Ok(request)) => match self.over_limit {
+                    None => flask::handle(realtime, seat, request, ack),
+                    Some(refusal) => flask::answer_again(realtime, seat, request, ack, refusal),
+                },
+                Some(Err(error)) => refuse(seat, ack, &error),
+                // As in the Flask chat.
+                None => {}
+            },
+            Protocol::Ours => match conversations::AnyRequest::read(name, &mut self) {
+                Some(Ok(request)) => match self.over_limit {
+                    None => conversations::handle(realtime, seat, request, ack),
+                    Some(refusal) => {
+                        conversations::answer_again(realtime, seat, request, ack, refusal);
+                    }
+                },
+                Some(Err(error)) => refuse(seat, ack, &error),
+                None => refuse(seat, ack, &self.unknown(name)),
+            },
         }
+    }
+
+    /// The refusal of a request that there is not.
+    fn unknown(&self, name: &str) -> Error {
+        match self.take(LimitedAction::Read) {
+            Err(error) => error,
+            Ok(()) => {
+                let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+                Error::Invalid(format!("there is no event {name:?} in protocol 2; reload the page"))
+            }
+        }
+    }
+
+    fn take(&self, action: LimitedAction) -> Result<(), Error> {
+        let limits = &self.realtime.services.limits;
+        limits.take(action, Key::Person(self.seat.user.id), || address(&self.seat.socket))
     }
 }
 
@@ -48,14 +87,17 @@ impl Reader for &mut Packet<'_> {
     type Error = Error;
 
     fn read<R: Request>(self) -> Result<R, Error> {
-        let (limits, user) = (&self.realtime.services.limits, self.seat.user.id);
-        limits.take(R::LIMIT, Key::Person(user), || address(&self.seat.socket))?;
+        match self.take(R::LIMIT) {
+            Err(error) if R::IS_DONE_ONCE => self.over_limit = Some(error),
+            taken => taken?,
+        }
+        let (sizes, user) = (&self.realtime.services.limits.sizes, self.seat.user.id);
         if let Value::Str(text, _) = &mut self.value
             && let Cow::Owned(paired) = lossy::paired(text)
         {
             *text = paired.into();
         }
-        let depth_max = limits.sizes.json_depth;
+        let depth_max = sizes.json_depth;
         // The payload stands in the array of the event.
         let is_too_deep = |text: &str| is_deeper_than(depth_max + 1, text.as_bytes());
         if self.value.as_str().is_some_and(|text| is_too_deep(text)) {

@@ -12,8 +12,8 @@ use socketioxide::{SendError, SocketError};
 
 use super::backlog::{self, Answers, Backlog};
 use super::encoded::{self, Encoded};
+use super::flask::View;
 use super::reply::Ack;
-use super::view::View;
 use crate::domain::{SessionKey, User, UserId};
 use crate::protocol::payload::{Failure, Protocol};
 use crate::protocol::{Notification, Request};
@@ -256,10 +256,5 @@ impl Presence {
     pub fn all(&self) -> Vec<Arc<Seat>> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
         seats.values().flatten().cloned().collect()
-    }
-
-    /// The sockets of a user but one.
-    pub fn others(&self, user: UserId, but: Sid) -> impl Iterator<Item = Arc<Seat>> + use<> {
-        self.of(user).into_iter().filter(move |seat| seat.socket.id != but)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::chats::no_such_chat;
 use crate::domain::{Error, UserId};
-use crate::store::Store;
+use crate::store::{OwnChange, Store};
 
 #[derive(Clone)]
 pub struct Blocks {
@@ -16,8 +16,7 @@ impl Blocks {
         Self { store }
     }
 
-    /// Blocks `partner` for `user`, or takes that back, and gives whether that changes anything. It
-    /// takes its place in the order of writes when this is called; the future tells when it is on
+    /// Blocks `partner` for `user`, or takes that back. It takes its place in the order of writes when this is called; the future tells when it is on
     /// disk.
     ///
     /// # Errors
@@ -27,7 +26,7 @@ impl Blocks {
         user: UserId,
         partner: UserId,
         blocked: bool,
-    ) -> impl Future<Output = Result<bool, Error>> + Send + use<> {
+    ) -> impl Future<Output = Result<OwnChange, Error>> + Send + use<> {
         let setting = (user != partner).then(|| self.store.set_blocked(user, partner, blocked));
         async move {
             let setting =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::{Chat, Error, Message, MessageId, ReadMark, UserId};
-use crate::store::{Extent, Marked, Newest, Older, Opened, Store, Synced};
+use crate::store::{Extent, Newest, Older, Opened, OwnChange, Store, Synced};
 
 /// How many messages a chat shows when it is opened, unless more are new.
 pub const JOINED_MESSAGES: u32 = 20;
@@ -146,7 +146,7 @@ impl Chats {
         user: UserId,
         partner: UserId,
         mark: ReadMark,
-    ) -> impl Future<Output = Result<Marked, Error>> + Send + use<> {
+    ) -> impl Future<Output = Result<OwnChange, Error>> + Send + use<> {
         let marking = self.store.mark_read(user, partner, mark);
         async move { marking.await?.ok_or_else(no_such_chat) }
     }

@@ -2,10 +2,11 @@
 //! knows the other.
 
 use crate::domain::{SessionKey, User, UserId};
+use crate::store::Change;
 
 pub trait Live: Send + Sync {
     /// `user` opened a chat with `partner` on a page: the open tabs show it.
-    fn chat_opened(&self, user: UserId, partner: &User);
+    fn chat_opened(&self, user: User, partner: User, change: Change);
 
     /// Each session that has sockets, and whose it is.
     fn sessions(&self) -> Vec<(UserId, SessionKey)>;

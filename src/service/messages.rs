@@ -32,6 +32,7 @@ pub struct SendMessage {
 #[derive(Debug, Clone)]
 pub struct EditMessage {
     pub user: UserId,
+    pub partner: UserId,
     pub id: MessageId,
     pub text: String,
     pub client_id: String,
@@ -97,7 +98,7 @@ impl Messages {
     /// outcome again.
     ///
     /// # Errors
-    /// `Invalid` as for [`Messages::send`]; `NotFound` for a message that is not in the user's chats;
+    /// `Invalid` as for [`Messages::send`]; `NotFound` for a message that is not in that chat;
     /// `Forbidden` for the partner's message, one that was deleted or is older than 24 hours, and while
     /// one of the two has blocked the other; `Conflict` when the client id was sent before with
     /// another edit. Nothing has changed then.
@@ -106,16 +107,17 @@ impl Messages {
         edit: EditMessage,
     ) -> Result<impl Future<Output = Result<Changed, Error>> + Send + use<>, Error> {
         let client_id = ClientId::parse(&edit.client_id)?;
-        let EditMessage { user, id, text, .. } = edit;
+        let EditMessage { user, partner, id, text, .. } = edit;
         let attempt = match Body::parse_or_return(text, self.chars_max) {
             Ok(body) => {
                 let at = self.clock.now();
                 let oldest = at - EDITED_WITHIN;
-                let edit = MessageEdit { user, id, body, at, oldest, client_id };
+                let edit = MessageEdit { user, partner, id, body, at, oldest, client_id };
                 Attempt::Made(self.store.edit_message(edit))
             }
             Err((error, text)) => {
-                Attempt::Refused(self.store.edited_before(user, id, text, client_id), error)
+                let before = self.store.edited_before(user, partner, id, text, client_id);
+                Attempt::Refused(before, error)
             }
         };
         Ok(attempt.outcome(not_edited))
@@ -128,8 +130,8 @@ impl Messages {
     /// As for [`Messages::edit`].
     pub async fn edited_before(&self, edit: &EditMessage) -> Result<Option<Changed>, Error> {
         let client_id = ClientId::parse(&edit.client_id)?;
-        let EditMessage { user, id, ref text, .. } = *edit;
-        let before = self.store.edited_before(user, id, text.clone(), client_id).await?;
+        let EditMessage { user, partner, id, ref text, .. } = *edit;
+        let before = self.store.edited_before(user, partner, id, text.clone(), client_id).await?;
         before.transpose().map_err(not_edited)
     }
 
@@ -137,13 +139,14 @@ impl Messages {
     /// place in the order of writes when this is called; the future tells when it is on disk.
     ///
     /// # Errors
-    /// `NotFound` for a message that is not in the user's chats, `Forbidden` for the partner's.
+    /// `NotFound` for a message that is not in that chat, `Forbidden` for the partner's.
     pub fn delete(
         &self,
         user: UserId,
+        partner: UserId,
         id: MessageId,
     ) -> impl Future<Output = Result<Changed, Error>> + Send + use<> {
-        let deleting = self.store.delete_message(user, id, self.clock.now());
+        let deleting = self.store.delete_message(user, partner, id, self.clock.now());
         async move { deleting.await?.map_err(not_deleted) }
     }
 }

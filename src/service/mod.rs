@@ -5,6 +5,7 @@ mod accounts;
 mod blocks;
 mod bucket;
 mod chats;
+mod conversations;
 mod hash_schemes;
 mod limits;
 mod links;
@@ -24,6 +25,7 @@ pub use accounts::{Accounts, Login, PasswordChange, Registration};
 pub use blocks::Blocks;
 pub(crate) use bucket::Bucket;
 pub use chats::{CHATS_MAX, ChatList, Chats, JOINED_MESSAGES, More, Show};
+pub use conversations::Conversations;
 pub(crate) use limits::network;
 pub use limits::{Key, Limits};
 pub use links::{Link, PasswordSetting};
@@ -43,6 +45,7 @@ pub struct Services {
     pub accounts: Accounts,
     pub chats: Chats,
     pub blocks: Blocks,
+    pub conversations: Conversations,
     pub messages: Messages,
     pub limits: Limits,
 }
@@ -64,6 +67,7 @@ impl Services {
             accounts: Accounts::new(Arc::clone(store), Arc::clone(clock), passwords),
             chats: Chats::new(Arc::clone(store), Arc::clone(clock)),
             blocks: Blocks::new(Arc::clone(store)),
+            conversations: Conversations::new(Arc::clone(store)),
             messages: Messages::new(
                 Arc::clone(store),
                 Arc::clone(clock),

@@ -2,8 +2,41 @@
 //! each conversation, the version up to which it has everything, and asks for what has a version
 //! above; it gets each message once, as it is now.
 
+use serde::{Deserialize, Serialize};
+
 use super::Reply;
-use crate::domain::{Epoch, MessageId, MessageState, ReadState, User, UserId, Version};
+use crate::domain::{
+    ConversationState, Epoch, MessageId, MessageState, Pair, User, UserId, Version,
+};
+
+/// One change of a conversation, which raised its version by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub people: Pair,
+    /// The conversation's version before.
+    pub after: Version,
+    /// As each of the two sees the conversation after it, the one with the smaller id first; `None`
+    /// for one who does not have it in the list, and for the second of two that are the same.
+    pub states: [Option<ConversationState>; 2],
+    /// The message that was added, or has changed.
+    pub message: Option<MessageState>,
+}
+
+impl Change {
+    /// As `user`, one of the two, sees the conversation after it, if it is in the list.
+    #[must_use]
+    pub fn seen_by(&self, user: UserId) -> Option<&ConversationState> {
+        self.states[usize::from(user != self.people.low())].as_ref()
+    }
+}
+
+/// What somebody's change of their own side came to: how far they have read, whom they block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnChange {
+    pub state: ConversationState,
+    /// `None` when it was so already.
+    pub change: Option<Change>,
+}
 
 /// The version of one conversation in somebody's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,27 +47,13 @@ pub struct ConversationVersion {
 
 /// What tells whether anything in somebody's list has changed: two digests are equal when nothing
 /// has, since versions only grow and no conversation leaves the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Digest {
+    /// How many conversations there are.
     pub conversations: u32,
     /// The sum of their versions.
     pub versions: i64,
-}
-
-/// A conversation as one of the two people sees it. Whether the partner blocks that person is not in
-/// it, and must not become known by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConversationState {
-    pub partner: User,
-    pub version: Version,
-    /// How far the person has read, and how many of the partner's messages are new.
-    pub read: ReadState,
-    /// Up to which message the person's devices have everything; 0 while that is unknown.
-    pub last_delivered_id: MessageId,
-    pub partner_last_read_id: MessageId,
-    pub partner_last_delivered_id: MessageId,
-    /// The person has blocked the partner.
-    pub blocked: bool,
 }
 
 /// How much of a conversation is asked for. The first message comes whatever its length, so that
@@ -50,6 +69,7 @@ pub struct PageBounds {
 /// What has changed in a conversation since a version, from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
+    pub partner: User,
     pub state: ConversationState,
     /// Each message that has changed, once, by ascending version; no two have the same.
     pub messages: Vec<MessageState>,
@@ -65,6 +85,7 @@ pub struct Changes {
 /// `state.version` nothing that is in the page has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryPage {
+    pub partner: User,
     pub state: ConversationState,
     /// Newest first. Deleted messages are among them, without text.
     pub messages: Vec<MessageState>,
@@ -72,16 +93,45 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
+/// What a client has when it comes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Under which epoch it has what follows; under another than the store's that does not count.
+    pub epoch: Option<Epoch>,
+    /// The digest of its versions: where it is the store's, the client has everything.
+    pub digest: Option<Digest>,
+    /// Up to which version it has each conversation.
+    pub versions: Vec<ConversationVersion>,
+}
+
+/// What a client has missed in all its conversations, from one snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaughtUp {
+    pub epoch: Epoch,
+    /// Over all conversations in the list.
+    pub digest: Digest,
+    /// What has changed in each conversation that has changed, that first which stands first in the
+    /// list. One that the client does not know comes without messages.
+    pub conversations: Vec<Changes>,
+    /// There are more that have changed, or more in one of these.
+    pub more: bool,
+}
+
+/// How much is told at once of what a client has missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatchUpBounds {
+    /// At least 1.
+    pub conversations_max: u32,
+    /// Of each conversation.
+    pub messages_max: u32,
+    /// Of all together; the first message comes whatever its length.
+    pub bytes_max: usize,
+}
+
 pub trait ChangeStore: Send + Sync {
-    /// The UUID of the database. It stays the same while the store is open.
-    fn epoch(&self) -> Reply<Epoch>;
-
-    /// The versions of the conversations in `user`'s list, at most `limit`, in the order of
-    /// [`ChatStore::chats_of`](super::ChatStore::chats_of).
-    fn versions_of(&self, user: UserId, limit: u32) -> Reply<Vec<ConversationVersion>>;
-
-    /// The digest over all conversations in `user`'s list.
-    fn digest_of(&self, user: UserId) -> Reply<Digest>;
+    /// What has changed in the conversations of `user`'s list since what is `known`, and which epoch
+    /// (the UUID of the database) and digest hold now.
+    fn catch_up(&self, user: UserId, known: Known, bounds: CatchUpBounds) -> Reply<CaughtUp>;
 
     /// The messages of the conversation with a version above `since`, and the conversation as it is
     /// now. A `since` above the conversation's version, which only another epoch has, gives no message.

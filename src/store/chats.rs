@@ -2,23 +2,15 @@
 
 use time::OffsetDateTime;
 
-use super::Reply;
-use crate::domain::{Chat, ReadMark, ReadState, User, UserId};
+use super::{Change, OwnChange, Reply};
+use crate::domain::{Chat, MessageId, ReadMark, User, UserId};
 
 /// What opening a chat came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     pub partner: User,
-    /// False when the chat was there already.
-    pub new: bool,
-}
-
-/// What marking messages as read came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Marked {
-    pub state: ReadState,
-    /// False when everything in question had been read before.
-    pub moved: bool,
+    /// `None` when the chat was there already.
+    pub change: Option<Change>,
 }
 
 pub trait ChatStore: Send + Sync {
@@ -40,5 +32,15 @@ pub trait ChatStore: Send + Sync {
 
     /// Moves `user`'s read position in the chat with `partner` forward, never back.
     /// `None` when `user` has no such chat.
-    fn mark_read(&self, user: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>>;
+    fn mark_read(&self, user: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<OwnChange>>;
+
+    /// Notes that one of `user`'s devices has all messages of the chat with `partner` up to `up_to`.
+    /// The mark moves forward, never back, and not beyond the last message.
+    /// `None` when `user` has no such chat.
+    fn mark_delivered(
+        &self,
+        user: UserId,
+        partner: UserId,
+        up_to: MessageId,
+    ) -> Reply<Option<OwnChange>>;
 }

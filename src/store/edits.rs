@@ -2,13 +2,14 @@
 
 use time::OffsetDateTime;
 
-use super::Reply;
+use super::{Change, Reply};
 use crate::domain::{Body, ClientId, MessageId, MessageState, UserId, Version};
 
 /// A new text on its way to a message.
 #[derive(Debug, Clone)]
 pub struct MessageEdit {
     pub user: UserId,
+    pub partner: UserId,
     pub id: MessageId,
     pub body: Body,
     pub at: OffsetDateTime,
@@ -21,29 +22,18 @@ pub struct MessageEdit {
 /// A message that was edited or deleted, or was so already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// As it is now. It names both people.
+    /// As it is now.
     pub message: MessageState,
-    /// The conversation's version before the change. Where nothing changed it is `version`: the
-    /// request was done before, or the text is the same. Nobody is to be notified then.
-    pub after: Version,
     /// The conversation's version now.
     pub version: Version,
-    /// What is new for the receiver now; 0 in a chat with oneself.
-    pub receiver_new_message_count: i64,
-}
-
-impl Changed {
-    /// Whether there is anything to notify others of.
-    #[must_use]
-    pub fn is_news(&self) -> bool {
-        self.after != self.version
-    }
+    /// `None` where nothing changed: the request was done before, or the text is the same.
+    pub change: Option<Change>,
 }
 
 /// Why a message was not edited. A refusal is not kept: the same edit, sent again, is judged anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotEdited {
-    /// There is no such message in the user's chats.
+    /// There is no such message in the user's chat with the partner.
     NoMessage,
     /// The partner wrote it.
     NotOwn,
@@ -61,7 +51,7 @@ pub enum NotEdited {
 /// Why a message was not deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotDeleted {
-    /// There is no such message in the user's chats.
+    /// There is no such message in the user's chat with the partner.
     NoMessage,
     /// The partner wrote it.
     NotOwn,
@@ -86,6 +76,7 @@ pub trait EditStore: Send + Sync {
     fn edited_before(
         &self,
         user: UserId,
+        partner: UserId,
         id: MessageId,
         text: String,
         client_id: ClientId,
@@ -100,6 +91,7 @@ pub trait EditStore: Send + Sync {
     fn delete_message(
         &self,
         user: UserId,
+        partner: UserId,
         id: MessageId,
         at: OffsetDateTime,
     ) -> Reply<Result<Changed, NotDeleted>>;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::Reply;
+use super::{Change, Reply};
 use crate::domain::{
     Body, Chat, ClientId, Message, MessageId, ReadState, Timestamp, UserId, Version,
 };
@@ -26,13 +26,10 @@ pub struct Added {
     pub duplicate: bool,
     /// The message opened the chat on the receiver's side.
     pub opened_chat: bool,
-    /// What is new for the receiver now, this message included.
-    pub receiver_new_message_count: i64,
-    /// The conversation's version before this message. For a duplicate, which changes nothing, it is
-    /// `version`.
-    pub after: Version,
     /// The conversation's version now.
     pub version: Version,
+    /// `None` for a duplicate, which changes nothing.
+    pub change: Option<Change>,
 }
 
 /// Why a message was not kept.

@@ -20,9 +20,10 @@ use std::pin::Pin;
 
 pub use blocks::BlockStore;
 pub use changes::{
-    ChangeStore, Changes, ConversationState, ConversationVersion, Digest, HistoryPage, PageBounds,
+    CatchUpBounds, CaughtUp, Change, ChangeStore, Changes, ConversationVersion, Digest,
+    HistoryPage, Known, OwnChange, PageBounds,
 };
-pub use chats::{ChatStore, Marked, Opened};
+pub use chats::{ChatStore, Opened};
 pub use edits::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited};
 pub use links::LinkStore;
 pub use messages::{Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};

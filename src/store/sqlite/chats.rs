@@ -7,7 +7,7 @@ use super::SqliteStore;
 use super::conversations::{Conversation, ConversationId, Latest};
 use super::users::user;
 use crate::domain::{Chat, MessageId, ReadMark, ReadState, User, UserId};
-use crate::store::{ChatStore, Marked, Opened, Reply};
+use crate::store::{ChatStore, Opened, OwnChange, Reply};
 
 const USER: &str = "
 SELECT id, username
@@ -99,7 +99,12 @@ impl ChatStore for SqliteStore {
         })
     }
 
-    fn mark_read(&self, owner: UserId, partner: UserId, mark: ReadMark) -> Reply<Option<Marked>> {
+    fn mark_read(
+        &self,
+        owner: UserId,
+        partner: UserId,
+        mark: ReadMark,
+    ) -> Reply<Option<OwnChange>> {
         self.writer.submit(move |connection| {
             let Some(mut found) = Conversation::find_listed(connection, owner, partner)? else {
                 return Ok(None);
@@ -107,12 +112,28 @@ impl ChatStore for SqliteStore {
             let before = found.side(owner).read;
             let (conversation, newest) = (found.id, found.last_message_id);
             let marking = Marking { connection, conversation, newest, owner, partner, before };
-            let Some(state) = marking.marked(mark)? else {
-                return Ok(Some(Marked { state: before, moved: false }));
+            let after = marking.marked(mark)?;
+            found.side_mut(owner).read = after.unwrap_or(before);
+            found.own_change(connection, owner, after.is_some()).map(Some)
+        })
+    }
+
+    fn mark_delivered(
+        &self,
+        owner: UserId,
+        partner: UserId,
+        up_to: MessageId,
+    ) -> Reply<Option<OwnChange>> {
+        self.writer.submit(move |connection| {
+            let Some(mut found) = Conversation::find_listed(connection, owner, partner)? else {
+                return Ok(None);
             };
-            found.side_mut(owner).read = state;
-            found.save(connection)?;
-            Ok(Some(Marked { state, moved: true }))
+            let up_to = up_to.min(found.last_message_id);
+            let moves = up_to > found.side(owner).delivered();
+            if moves {
+                found.side_mut(owner).last_delivered_id = up_to;
+            }
+            found.own_change(connection, owner, moves).map(Some)
         })
     }
 }
@@ -128,17 +149,16 @@ fn open(
     match Conversation::find(connection, owner, partner_id)? {
         None => Conversation::make(connection, owner, partner_id)?,
         Some(found) if found.side(owner).is_listed() => {
-            return Ok(Some(Opened { partner, new: false }));
+            return Ok(Some(Opened { partner, change: None }));
         }
         Some(found) if found.is_blocked() => return Ok(None),
         Some(_) => {}
     }
     let found = Conversation::find_to_list(connection, owner, partner_id, at, latest)?;
-    if let Some((mut found, newest)) = found {
-        found.list(owner, &newest, at, latest);
-        found.save_listed(connection)?;
-    }
-    Ok(Some(Opened { partner, new: true }))
+    let (mut found, newest) = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    found.list(owner, &newest, at, latest);
+    let change = found.save_listed(connection, None)?;
+    Ok(Some(Opened { partner, change: Some(change) }))
 }
 
 pub(super) fn named(connection: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
-use crate::domain::{MessageId, ReadState, UserId, Version};
+use crate::domain::{ConversationState, MessageId, MessageState, Pair, ReadState, UserId, Version};
+use crate::store::{Change, OwnChange};
 
 // The newest chats of both people are looked up only if ?3 says so.
 const FIND: &str = "
@@ -37,10 +38,12 @@ UPDATE conversations
 SET version = ?2,
     low_new_message_count = ?3,
     low_last_read_id = ?4,
-    low_blocks = ?5,
-    high_new_message_count = ?6,
-    high_last_read_id = ?7,
-    high_blocks = ?8
+    low_last_delivered_id = ?5,
+    low_blocks = ?6,
+    high_new_message_count = ?7,
+    high_last_read_id = ?8,
+    high_last_delivered_id = ?9,
+    high_blocks = ?10
 WHERE id = ?1";
 
 const SAVE_LISTED: &str = "
@@ -66,7 +69,7 @@ pub(super) struct Conversation {
     pub id: ConversationId,
     pub last_message_id: MessageId,
     pub version: Version,
-    low_id: UserId,
+    people: Pair,
     low: Side,
     /// Of no use where somebody writes to themselves: both are the low side then.
     high: Side,
@@ -116,10 +119,12 @@ impl Conversation {
         one: UserId,
         other: UserId,
     ) -> rusqlite::Result<Option<Self>> {
-        let (low, high) = ordered(one, other);
+        let people = Pair::of(one, other);
         connection
             .prepare_cached(FIND)?
-            .query_row(params![low.0, high.0, false], |row| Self::read(row, low))
+            .query_row(params![people.low().0, people.high().0, false], |row| {
+                Self::read(row, people)
+            })
             .optional()
     }
 
@@ -141,15 +146,15 @@ impl Conversation {
         now: OffsetDateTime,
         latest: &Latest,
     ) -> rusqlite::Result<Option<(Self, Newest)>> {
-        let (low, high) = ordered(one, other);
+        let people = Pair::of(one, other);
         let later = |row: &Row<'_>, column| -> rusqlite::Result<Option<i64>> {
             Ok(row.get::<_, Option<i64>>(column)?.max(row.get(column + 1)?))
         };
         connection
             .prepare_cached(FIND)?
-            .query_row(params![low.0, high.0, !latest.is_before(now)], |row| {
+            .query_row(params![people.low().0, people.high().0, !latest.is_before(now)], |row| {
                 let newest = Newest { low: later(row, 13)?, high: later(row, 15)? };
-                Ok((Self::read(row, low)?, newest))
+                Ok((Self::read(row, people)?, newest))
             })
             .optional()
     }
@@ -160,11 +165,11 @@ impl Conversation {
         one: UserId,
         other: UserId,
     ) -> rusqlite::Result<()> {
-        let (low, high) = ordered(one, other);
-        connection.prepare_cached(MAKE)?.execute([low.0, high.0]).map(drop)
+        let people = Pair::of(one, other);
+        connection.prepare_cached(MAKE)?.execute([people.low().0, people.high().0]).map(drop)
     }
 
-    fn read(row: &Row<'_>, low_id: UserId) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>, people: Pair) -> rusqlite::Result<Self> {
         let side = |column| -> rusqlite::Result<Side> {
             let read = ReadState {
                 new_message_count: row.get(column + 1)?,
@@ -181,7 +186,7 @@ impl Conversation {
             id: ConversationId(row.get(0)?),
             version: Version(row.get(1)?),
             last_message_id: MessageId(row.get(2)?),
-            low_id,
+            people,
             low: side(3)?,
             high: side(8)?,
         })
@@ -189,11 +194,11 @@ impl Conversation {
 
     /// What `user`, one of the two, has of it.
     pub(super) fn side(&self, user: UserId) -> &Side {
-        if user == self.low_id { &self.low } else { &self.high }
+        if user == self.people.low() { &self.low } else { &self.high }
     }
 
     pub(super) fn side_mut(&mut self, user: UserId) -> &mut Side {
-        if user == self.low_id { &mut self.low } else { &mut self.high }
+        if user == self.people.low() { &mut self.low } else { &mut self.high }
     }
 
     /// One of the two has blocked the other.
@@ -211,7 +216,7 @@ impl Conversation {
         latest: &Latest,
     ) {
         let now = milliseconds(now);
-        let newest = if user == self.low_id { newest.low } else { newest.high };
+        let newest = if user == self.people.low() { newest.low } else { newest.high };
         let side = self.side_mut(user);
         let listed_at = match newest {
             None => now,
@@ -228,41 +233,91 @@ impl Conversation {
         self.version.next()
     }
 
-    /// Keeps read marks and blocks.
-    pub(super) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(SAVE)?
-            .execute(params![
-                self.id.0,
-                self.next_version().0,
-                self.low.read.new_message_count,
-                self.low.read.last_read_id.0,
-                self.low.blocks,
-                self.high.read.new_message_count,
-                self.high.read.last_read_id.0,
-                self.high.blocks,
-            ])
-            .map(drop)
+    /// Keeps marks and blocks, and gives the change, of which `message` is a part.
+    pub(super) fn save(
+        self,
+        connection: &Connection,
+        message: Option<MessageState>,
+    ) -> rusqlite::Result<Change> {
+        connection.prepare_cached(SAVE)?.execute(params![
+            self.id.0,
+            self.next_version().0,
+            self.low.read.new_message_count,
+            self.low.read.last_read_id.0,
+            self.low.last_delivered_id.0,
+            self.low.blocks,
+            self.high.read.new_message_count,
+            self.high.read.last_read_id.0,
+            self.high.last_delivered_id.0,
+            self.high.blocks,
+        ])?;
+        Ok(self.changed(message))
     }
 
     /// Keeps the last message, the counts and where the chat stands in the lists.
-    pub(super) fn save_listed(self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(SAVE_LISTED)?
-            .execute(params![
-                self.id.0,
-                self.next_version().0,
-                self.low.read.new_message_count,
-                self.high.read.new_message_count,
-                self.last_message_id.0,
-                self.low.listed_at,
-                self.high.listed_at,
-            ])
-            .map(drop)
+    pub(super) fn save_listed(
+        self,
+        connection: &Connection,
+        message: Option<MessageState>,
+    ) -> rusqlite::Result<Change> {
+        connection.prepare_cached(SAVE_LISTED)?.execute(params![
+            self.id.0,
+            self.next_version().0,
+            self.low.read.new_message_count,
+            self.high.read.new_message_count,
+            self.last_message_id.0,
+            self.low.listed_at,
+            self.high.listed_at,
+        ])?;
+        Ok(self.changed(message))
+    }
+
+    /// As `user`, one of the two, sees it.
+    pub(super) fn seen_by(&self, user: UserId) -> ConversationState {
+        let (own, partners) = (self.side(user), self.side(self.people.partner_of(user)));
+        ConversationState {
+            version: self.version,
+            read: own.read,
+            last_delivered_id: own.delivered(),
+            partner_last_read_id: partners.read.last_read_id,
+            partner_last_delivered_id: partners.delivered(),
+            blocked: own.blocks,
+        }
+    }
+
+    /// Keeps what has changed on `user`'s side, if anything has.
+    pub(super) fn own_change(
+        self,
+        connection: &Connection,
+        user: UserId,
+        changes: bool,
+    ) -> rusqlite::Result<OwnChange> {
+        if !changes {
+            return Ok(OwnChange { state: self.seen_by(user), change: None });
+        }
+        let mut state = self.seen_by(user);
+        state.version = self.next_version();
+        Ok(OwnChange { state, change: Some(self.save(connection, None)?) })
+    }
+
+    /// The change that was kept.
+    fn changed(mut self, message: Option<MessageState>) -> Change {
+        let after = self.version;
+        self.version = self.next_version();
+        let people = self.people;
+        let seen = |user| self.side(user).is_listed().then(|| self.seen_by(user));
+        let mut states = people.people().map(seen);
+        let states = [states.next().flatten(), states.next().flatten()];
+        Change { people, after, states, message }
     }
 }
 
 impl Side {
+    /// Up to where messages have reached the person: what was read has.
+    pub(super) fn delivered(&self) -> MessageId {
+        self.last_delivered_id.max(self.read.last_read_id)
+    }
+
     /// The person has the chat in the list.
     pub(super) fn is_listed(&self) -> bool {
         self.listed_at.is_some()
@@ -271,8 +326,4 @@ impl Side {
 
 fn milliseconds(time: OffsetDateTime) -> i64 {
     time.unix_timestamp() * 1000 + i64::from(time.millisecond())
-}
-
-fn ordered(one: UserId, other: UserId) -> (UserId, UserId) {
-    if one.0 <= other.0 { (one, other) } else { (other, one) }
 }

@@ -11,12 +11,9 @@ use crate::domain::{ClientId, MessageId, MessageState, Timestamp, UserId};
 use crate::store::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited, Reply};
 
 const MESSAGE: &str = "
-SELECT
-    messages.id, sender_id, message, timestamp, messages.version, edited_at, deleted_at,
-    low_id, high_id
+SELECT id, sender_id, message, timestamp, version, edited_at, deleted_at, client_id
 FROM messages
-JOIN conversations ON conversations.id = conversation_id
-WHERE messages.id = ?1";
+WHERE id = ?1 AND conversation_id = ?2";
 
 const SET_TEXT: &str = "
 UPDATE messages
@@ -60,26 +57,28 @@ impl EditStore for SqliteStore {
     fn edited_before(
         &self,
         user: UserId,
+        partner: UserId,
         id: MessageId,
         text: String,
         client_id: ClientId,
     ) -> Reply<Option<Result<Changed, NotEdited>>> {
         self.read(move |connection| {
             let snapshot = connection.unchecked_transaction()?;
-            edited_before(&snapshot, user, id, &text, client_id)
+            edited_before(&snapshot, (user, partner), id, &text, client_id)
         })
     }
 
     fn delete_message(
         &self,
         user: UserId,
+        partner: UserId,
         id: MessageId,
         at: OffsetDateTime,
     ) -> Reply<Result<Changed, NotDeleted>> {
         let erased = self.writer.erased();
         self.writer.submit(move |connection| {
-            let deleted = delete(connection, user, id, at)?;
-            if deleted.as_ref().is_ok_and(Changed::is_news) {
+            let deleted = delete(connection, (user, partner), id, at)?;
+            if deleted.as_ref().is_ok_and(|deleted| deleted.change.is_some()) {
                 erased.note();
             }
             Ok(deleted)
@@ -99,42 +98,34 @@ struct Found {
     conversation: Conversation,
 }
 
-/// The message `id`, if it stands in a chat that `user` has.
-fn find(connection: &Connection, user: UserId, id: MessageId) -> rusqlite::Result<Option<Found>> {
-    let found = connection
-        .prepare_cached(MESSAGE)?
-        .query_row([id.0], |row| {
-            let (low, high) = (UserId(row.get(7)?), UserId(row.get(8)?));
-            Ok((message(row, low, high)?, low, high))
-        })
-        .optional()?;
-    let Some((message, low, high)) = found else { return Ok(None) };
-    if user != low && user != high {
+/// The message `id`, if it stands in the chat that `user` has with `partner`.
+fn find(
+    connection: &Connection,
+    (user, partner): (UserId, UserId),
+    id: MessageId,
+) -> rusqlite::Result<Option<Found>> {
+    let Some(conversation) = Conversation::find_listed(connection, user, partner)? else {
         return Ok(None);
-    }
-    let partner = if user == low { high } else { low };
-    let conversation = Conversation::find_listed(connection, user, partner)?;
-    Ok(conversation.map(|conversation| Found { message, conversation }))
+    };
+    let message = connection
+        .prepare_cached(MESSAGE)?
+        .query_row([id.0, conversation.id.0], |row| message(row, user, partner))
+        .optional()?;
+    Ok(message.map(|message| Found { message, conversation }))
 }
 
 impl Found {
     /// Nothing was changed.
     fn unchanged(self) -> Changed {
         let version = self.conversation.version;
-        let receiver_new_message_count = self.receiver_new_message_count();
-        Changed { message: self.message, after: version, version, receiver_new_message_count }
+        Changed { message: self.message, version, change: None }
     }
 
     /// Keeps the conversation, whose message has changed under its next version.
     fn changed(self, connection: &Connection) -> rusqlite::Result<Changed> {
-        let (after, version) = (self.conversation.version, self.conversation.next_version());
-        let receiver_new_message_count = self.receiver_new_message_count();
-        self.conversation.save(connection)?;
-        Ok(Changed { message: self.message, after, version, receiver_new_message_count })
-    }
-
-    fn receiver_new_message_count(&self) -> i64 {
-        self.conversation.side(self.message.receiver_id).read.new_message_count
+        let version = self.message.version;
+        let change = self.conversation.save(connection, Some(self.message.clone()))?;
+        Ok(Changed { message: self.message, version, change: Some(change) })
     }
 
     fn why_not_edited(&self, edit: &MessageEdit) -> Option<NotEdited> {
@@ -159,11 +150,14 @@ fn edit(
     connection: &Connection,
     edit: &MessageEdit,
 ) -> rusqlite::Result<Result<Changed, NotEdited>> {
-    let MessageEdit { user, id, ref body, at, client_id, .. } = *edit;
-    if let Some(outcome) = edited_before(connection, user, id, body.as_str(), client_id)? {
+    let MessageEdit { user, partner, id, ref body, at, client_id, .. } = *edit;
+    let people = (user, partner);
+    if let Some(outcome) = edited_before(connection, people, id, body.as_str(), client_id)? {
         return Ok(outcome);
     }
-    let Some(mut found) = find(connection, user, id)? else { return Ok(Err(NotEdited::NoMessage)) };
+    let Some(mut found) = find(connection, people, id)? else {
+        return Ok(Err(NotEdited::NoMessage));
+    };
     if let Some(why) = found.why_not_edited(edit) {
         return Ok(Err(why));
     }
@@ -174,10 +168,10 @@ fn edit(
         hash(body.as_str()),
         at.unix_timestamp()
     ])?;
-    if found.message.message == body.as_str() {
+    if found.message.text == body.as_str() {
         return Ok(Ok(found.unchanged()));
     }
-    body.as_str().clone_into(&mut found.message.message);
+    body.as_str().clone_into(&mut found.message.text);
     found.message.edited_at = Some(at.into());
     found.message.version = found.conversation.next_version();
     connection.prepare_cached(SET_TEXT)?.execute(params![
@@ -192,14 +186,14 @@ fn edit(
 /// What an edit came to that was done, if it was.
 fn edited_before(
     connection: &Connection,
-    user: UserId,
+    people: (UserId, UserId),
     id: MessageId,
     text: &str,
     client_id: ClientId,
 ) -> rusqlite::Result<Option<Result<Changed, NotEdited>>> {
     let outcome = connection
         .prepare_cached(OUTCOME)?
-        .query_row(params![user.0, client_id.as_bytes()], |row| {
+        .query_row(params![people.0.0, client_id.as_bytes()], |row| {
             Ok((MessageId(row.get(0)?), row.get::<_, Option<[u8; 32]>>(1)?))
         })
         .optional()?;
@@ -207,7 +201,7 @@ fn edited_before(
     if message != id || text_hash.is_some_and(|known| known != hash(text)) {
         return Ok(Some(Err(NotEdited::OtherContent)));
     }
-    let found = find(connection, user, id)?;
+    let found = find(connection, people, id)?;
     Ok(Some(found.map(Found::unchanged).ok_or(NotEdited::NoMessage)))
 }
 
@@ -217,11 +211,11 @@ fn hash(text: &str) -> [u8; 32] {
 
 fn delete(
     connection: &Connection,
-    user: UserId,
+    (user, partner): (UserId, UserId),
     id: MessageId,
     at: OffsetDateTime,
 ) -> rusqlite::Result<Result<Changed, NotDeleted>> {
-    let Some(mut found) = find(connection, user, id)? else {
+    let Some(mut found) = find(connection, (user, partner), id)? else {
         return Ok(Err(NotDeleted::NoMessage));
     };
     let MessageState { sender_id, receiver_id, .. } = found.message;
@@ -231,7 +225,7 @@ fn delete(
     if found.message.deleted_at.is_some() {
         return Ok(Ok(found.unchanged()));
     }
-    found.message.message.clear();
+    found.message.text.clear();
     found.message.deleted_at = Some(at.into());
     found.message.version = found.conversation.next_version();
     let receivers = &mut found.conversation.side_mut(receiver_id).read;

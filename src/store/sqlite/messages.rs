@@ -6,7 +6,7 @@ use super::SqliteStore;
 use super::chats::chats_of;
 use super::conversations::{Conversation, ConversationId, Latest};
 use crate::domain::{
-    ClientId, DELETED_TEXT, Message, MessageId, ReadState, Timestamp, UserId, Version,
+    ClientId, DELETED_TEXT, Message, MessageId, MessageState, ReadState, Timestamp, UserId, Version,
 };
 use crate::store::{
     Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Reply, Synced,
@@ -164,7 +164,7 @@ fn add(
         return Ok(before()?.unwrap_or(Err(blocked)));
     }
     let timestamp = Timestamp::from(message.at);
-    let (after, version) = (conversation.version, conversation.next_version());
+    let version = conversation.next_version();
     let added = connection.prepare_cached(ADD)?.execute(params![
         conversation.id.0,
         sender.0,
@@ -176,26 +176,29 @@ fn add(
     if added == 0 {
         return before()?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
-    let mut added = Added {
-        id: MessageId(connection.last_insert_rowid()),
-        timestamp,
-        duplicate: false,
-        opened_chat: false,
-        receiver_new_message_count: 0,
-        after,
-        version,
-    };
-    conversation.last_message_id = added.id;
+    let id = MessageId(connection.last_insert_rowid());
+    conversation.last_message_id = id;
     conversation.list(sender, &newest, message.at, latest);
+    let mut opened_chat = false;
     if sender != receiver {
         let receivers = conversation.side_mut(receiver);
         receivers.read.new_message_count += 1;
-        added.opened_chat = !receivers.is_listed();
-        added.receiver_new_message_count = receivers.read.new_message_count;
+        opened_chat = !receivers.is_listed();
         conversation.list(receiver, &newest, message.at, latest);
     }
-    conversation.save_listed(connection)?;
-    Ok(Ok(added))
+    let state = MessageState {
+        id,
+        sender_id: sender,
+        receiver_id: receiver,
+        text: text.to_owned(),
+        timestamp: timestamp.clone(),
+        version,
+        edited_at: None,
+        deleted_at: None,
+        client_id,
+    };
+    let change = Some(conversation.save_listed(connection, Some(state))?);
+    Ok(Ok(Added { id, timestamp, duplicate: false, opened_chat, version, change }))
 }
 
 /// Why nothing may be sent, if that is so.
@@ -225,9 +228,8 @@ fn sent_before(
                 timestamp: Timestamp::from_stored(row.get(1)?),
                 duplicate: true,
                 opened_chat: false,
-                receiver_new_message_count: 0,
-                after: version,
                 version,
+                change: None,
             };
             Ok(is_same.then_some(added).ok_or(NotAdded::OtherContent))
         })

@@ -3,16 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::Realtime;
 use super::messages::emit;
-use super::presence::Seat;
-use super::reply::{Ack, refuse};
 use crate::config::LimitedAction;
-use crate::domain::{Error, Pair, UserId};
-use crate::protocol::payload::{
-    CountChanged, CountUpdated, HistoryScrolled, JoinAnswer, JoinChat, Joined, Protocol, Sync,
-    Synced, SyncedChat,
+use crate::domain::{Error, UserId};
+use crate::protocol::flask::{
+    CountUpdated, HistoryScrolled, JoinAnswer, JoinChat, Joined, Sync, Synced, SyncedChat,
 };
+use crate::realtime::Realtime;
+use crate::realtime::changes::Kind;
+use crate::realtime::presence::Seat;
+use crate::realtime::reply::{Ack, refuse};
 use crate::service::Key;
 use crate::store::Older;
 
@@ -39,9 +39,10 @@ pub fn join_chat(realtime: &Arc<Realtime>, seat: &Arc<Seat>, join: JoinChat, ack
                 let last_read_id = newest.read.last_read_id;
                 let joined = Joined { last_read_id, blocked: newest.blocked };
                 let (messages, count) = (&newest.messages, newest.read.new_message_count);
-                let answer = match seat.protocol {
-                    Protocol::Flask => JoinAnswer::Flask(messages, count),
-                    Protocol::Ours => JoinAnswer::Ours(messages, count, joined),
+                let answer = if join.with_state {
+                    JoinAnswer::WithState(messages, count, joined)
+                } else {
+                    JoinAnswer::Plain(messages, count)
                 };
                 let bytes = seat.acknowledge(ack, &answer);
                 (Some(newest.messages), bytes)
@@ -117,8 +118,6 @@ pub fn sync(realtime: &Arc<Realtime>, seat: &Arc<Seat>, sync: Sync, ack: Ack<Syn
     });
 }
 
-/// Stands in the same line as messages, so that every device hears counts and messages in the
-/// order in which they came to be.
 pub fn count_updated(
     realtime: &Arc<Realtime>,
     seat: &Arc<Seat>,
@@ -126,29 +125,14 @@ pub fn count_updated(
     ack: Ack<CountUpdated>,
 ) {
     let partner: UserId = updated.chat_partner_id.into();
-    let permit = match realtime.order.permit(seat.user.id) {
-        Ok(permit) => permit,
-        Err(error) => return refuse(seat, ack, &error),
-    };
-    let (realtime_then, seat) = (Arc::clone(realtime), Arc::clone(seat));
-    realtime.order.begin(Pair::of(seat.user.id, partner), permit, move || {
-        let marking = realtime_then.services.chats.mark_read(seat.user.id, partner, updated.mark());
-        async move {
-            let marked = match marking.await {
-                Ok(marked) => marked,
-                Err(error) => return refuse(&seat, ack, &error),
-            };
-            seat.acknowledge(ack, &marked.state);
-            if marked.moved {
-                let payload = CountChanged {
-                    chat_partner_id: partner,
-                    new_message_count: marked.state.new_message_count,
-                    last_read_id: marked.state.last_read_id,
-                };
-                for other in realtime_then.presence.others(seat.user.id, seat.socket.id) {
-                    other.emit(&payload);
-                }
-            }
-        }
-    });
+    realtime.write(
+        seat,
+        partner,
+        ack,
+        |services, user| Ok(services.chats.mark_read(user, partner, updated.mark())),
+        |seat, ack, marked| {
+            seat.acknowledge(ack, &marked.state.read);
+            marked.change.map(|change| (Kind::Read, change))
+        },
+    );
 }

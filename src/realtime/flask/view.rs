@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::encoded::Once;
 use crate::domain::{Message, MessageId, Timestamp, User, UserId};
-use crate::protocol::payload::PageStart;
+use crate::protocol::flask::PageStart;
+use crate::realtime::encoded::Once;
 use crate::store::Older;
 
 /// A stored message on its way to sockets.
