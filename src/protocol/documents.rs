@@ -26,10 +26,16 @@ pub struct Notification {
     pub payload: Schema,
 }
 
-/// Everything that the documents say.
-struct Protocol {
+/// The tables of one protocol.
+struct Tables {
     requests: Vec<Request>,
     notifications: Vec<Notification>,
+}
+
+/// Everything that the documents say.
+struct Protocols {
+    ours: Tables,
+    flask: Tables,
     failure: Schema,
     /// The shapes that have a name, as JSON Schema.
     shapes: Map<String, Value>,
@@ -38,16 +44,22 @@ struct Protocol {
 /// Where the named shapes stand in `docs/asyncapi.json`.
 const SHAPES: &str = "#/components/schemas/";
 
-impl Protocol {
+impl Protocols {
     fn declared() -> Self {
         let mut settings = SchemaSettings::draft07();
         settings.definitions_path = SHAPES.trim_start_matches('#').trim_end_matches('/').into();
         let mut schemas = SchemaGenerator::new(settings);
-        let requests = documented_requests(&mut schemas);
-        let notifications = documented_notifications(&mut schemas);
+        let ours = Tables {
+            requests: ours::documented_requests(&mut schemas),
+            notifications: ours::documented_notifications(&mut schemas),
+        };
+        let flask = Tables {
+            requests: flask::documented_requests(&mut schemas),
+            notifications: flask::documented_notifications(&mut schemas),
+        };
         let failure = schemas.subschema_for::<Failure>();
         let shapes = schemas.take_definitions(true);
-        Self { requests, notifications, failure, shapes }
+        Self { ours, flask, failure, shapes }
     }
 
     /// The arguments of an acknowledgement, as alternatives.
@@ -126,9 +138,18 @@ impl Protocol {
             comment(&mut text, "", &shape["description"]);
             _ = writeln!(text, "export type {name} = {};\n", self.typed(shape));
         }
-        text += "/** What a client asks, and the arguments of each acknowledgement that is no failure. */\n";
-        text += "export interface Requests {\n";
-        for Request { name, text: doc, payload, answer, .. } in &self.requests {
+        for (number, prefix, tables) in [(2, "", &self.ours), (1, "Flask", &self.flask)] {
+            text += &self.interfaces(number, prefix, tables);
+        }
+        text
+    }
+
+    fn interfaces(&self, number: u8, prefix: &str, tables: &Tables) -> String {
+        let mut text = format!(
+            "/** Protocol {number}: what a client asks, and the arguments of each acknowledgement that is no failure. */\n\
+             export interface {prefix}Requests {{\n"
+        );
+        for Request { name, text: doc, payload, answer, .. } in &tables.requests {
             comment(&mut text, "  ", &json!(doc));
             let answers = self.arguments(answer.as_value());
             let answers: Vec<String> =
@@ -140,20 +161,23 @@ impl Protocol {
                 answers.join(" | ")
             );
         }
-        text += "}\n\n/** What the server tells unasked. */\nexport interface Notifications {\n";
-        for Notification { name, text: doc, payload } in &self.notifications {
+        _ = write!(
+            text,
+            "}}\n\n/** Protocol {number}: what the server tells unasked. */\nexport interface {prefix}Notifications {{\n"
+        );
+        for Notification { name, text: doc, payload } in &tables.notifications {
             comment(&mut text, "  ", &json!(doc));
             _ = writeln!(text, "  {name}: {};", self.typed(payload.as_value()));
         }
-        text + "}\n"
+        text + "}\n\n"
     }
 
-    /// The tables of `docs/protocol.md`, by the name of their section.
-    fn tables(&self) -> [(&'static str, String); 4] {
+    /// A table of requests, and one of notifications, in Markdown.
+    fn markdown(&self, tables: &Tables) -> (String, String) {
         let mut requests = String::from(
             "| event | payload | acknowledgement | limit |\n| --- | --- | --- | --- |\n",
         );
-        for Request { name, text, limit, payload, answer } in &self.requests {
+        for Request { name, text, limit, payload, answer } in &tables.requests {
             let answers = self.arguments(answer.as_value());
             let answers = answers.iter().map(|arguments| {
                 let types: Vec<String> =
@@ -166,17 +190,35 @@ impl Protocol {
             _ = writeln!(requests, "| `{name}`: {text} | {payload} | {answers} | `--{flag}` |");
         }
         let mut notifications = String::from("| event | payload |\n| --- | --- |\n");
-        for Notification { name, text, payload } in &self.notifications {
+        for Notification { name, text, payload } in &tables.notifications {
             let payload = code(&self.typed(self.resolved(payload.as_value())));
             _ = writeln!(notifications, "| `{name}`: {text} | {payload} |");
         }
+        (requests, notifications)
+    }
+
+    /// The tables of `docs/protocol.md`, by the name of their section.
+    fn sections(&self) -> [(&'static str, String); 6] {
+        let (requests, notifications) = self.markdown(&self.ours);
+        let (flask_requests, flask_notifications) = self.markdown(&self.flask);
         let mut shapes = String::from("| shape | fields |\n| --- | --- |\n");
         let listed = [
-            "Digits",
-            "Message",
+            "Conversation",
+            "ChangedConversation",
+            "CaughtUp",
+            "Digest",
+            "History",
+            "MessageState",
+            "SentMessage",
+            "MessageChanged",
+            "ConversationChanged",
             "MessageId",
             "UserId",
+            "Version",
+            "ClientId",
             "Timestamp",
+            "Digits",
+            "Message",
             "Joined",
             "Sent",
             "ReadState",
@@ -202,6 +244,8 @@ impl Protocol {
         [
             ("requests", requests),
             ("notifications", notifications),
+            ("requests of protocol 1", flask_requests),
+            ("notifications of protocol 1", flask_notifications),
             ("shapes", shapes),
             ("failures", failures),
         ]
@@ -212,7 +256,10 @@ impl Protocol {
         let (mut messages, mut operations) = (Map::new(), Map::new());
         let reference =
             |name: &str| json!({ "$ref": format!("#/channels/socket/messages/{name}") });
-        for Request { name, text, payload, answer, .. } in &self.requests {
+        let both = [(2, &self.ours), (1, &self.flask)];
+        let tags = |protocol: u8| json!([{ "name": format!("protocol {protocol}") }]);
+        let requests = both.iter().flat_map(|(number, one)| one.requests.iter().map(|r| (*number, r)));
+        for (protocol, Request { name, text, payload, answer, .. }) in requests {
             let answer_name = format!("{name}.answer");
             messages.insert(
                 (*name).to_owned(),
@@ -236,6 +283,7 @@ impl Protocol {
                 (*name).to_owned(),
                 json!({
                     "action": "receive",
+                    "tags": tags(protocol),
                     "channel": { "$ref": "#/channels/socket" },
                     "messages": [reference(name)],
                     "reply": {
@@ -251,7 +299,9 @@ impl Protocol {
             "payload": self.failure,
         });
         messages.insert("failure".into(), failure);
-        for Notification { name, text, payload } in &self.notifications {
+        let notifications =
+            both.iter().flat_map(|(number, one)| one.notifications.iter().map(|n| (*number, n)));
+        for (protocol, Notification { name, text, payload }) in notifications {
             messages.insert(
                 (*name).to_owned(),
                 json!({ "name": name, "summary": text, "payload": payload }),
@@ -260,6 +310,7 @@ impl Protocol {
                 (*name).to_owned(),
                 json!({
                     "action": "send",
+                    "tags": tags(protocol),
                     "channel": { "$ref": "#/channels/socket" },
                     "messages": [reference(name)],
                 }),
@@ -308,16 +359,16 @@ fn with_section(document: &str, name: &str, section: &str) -> String {
 
 #[test]
 fn the_documents_say_what_the_table_says() {
-    let protocol = Protocol::declared();
+    let protocols = Protocols::declared();
     let path = |name: &str| format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut prose = fs::read_to_string(path("docs/protocol.md")).unwrap();
-    for (name, table) in protocol.tables() {
+    for (name, table) in protocols.sections() {
         prose = with_section(&prose, name, &table);
     }
     for (name, made) in [
         ("docs/protocol.md", prose),
-        ("docs/asyncapi.json", protocol.async_api()),
-        ("static/js/protocol.d.ts", protocol.types()),
+        ("docs/asyncapi.json", protocols.async_api()),
+        ("static/js/protocol.d.ts", protocols.types()),
     ] {
         if env::var_os("WRITE").is_some() {
             fs::write(path(name), made).unwrap();

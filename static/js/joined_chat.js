@@ -36,7 +36,7 @@ export class JoinedChat {
     const attempt = this.#attempts;
     const timeouts = this.#connection.timeoutsOf("join_chat");
     const at_most = AT_MOST[Math.min(timeouts, AT_MOST.length - 1)];
-    const question = { chat_partner_id: chatId, at_most };
+    const question = { chat_partner_id: chatId, at_most, with_state: true };
     try {
       await this.#connection.request("join_chat", question, (rows, count, joined) => {
         // An answer that is overtaken does not undo a newer one. While a newer one is on its way,

@@ -1,10 +1,10 @@
 // The connection to the server. Every question goes through `request`, so none waits for ever, and
 // none leaves on a connection that may be another person's.
 
-/** @import { Notifications, Requests } from "./protocol.d.ts" */
+/** @import { FlaskNotifications as Notifications, FlaskRequests as Requests } from "./protocol.d.ts" */
 
 /**
- * The arguments of each acknowledgement; that of `join_chat` as protocol 2 has it.
+ * The arguments of each acknowledgement; that of `join_chat` has three.
  * @typedef {{ [E in keyof Requests]: E extends "join_chat" ? Extract<Requests[E]["answer"], { length: 3 }> : Requests[E]["answer"] }} Answers
  */
 
@@ -58,8 +58,6 @@ export class Connection {
     autoConnect: false,
     reconnectionDelay: 500,
     reconnectionDelayMax: 2500,
-    // Without it the server answers as the Flask chat does.
-    auth: { protocol: 2 },
   });
   #confirmed = false;
   /** How often in a row the answer to an event was late: the link may be slow, not dead. @type {Map<string, number>} */

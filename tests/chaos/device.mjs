@@ -121,7 +121,6 @@ export class Device {
 
   connect() {
     const socket = io(this.#url, {
-      auth: { protocol: 2 },
       forceNew: true,
       transports: this.#transports,
       extraHeaders: { cookie: this.#cookie },
@@ -216,7 +215,7 @@ export class Device {
     if (partner === 0) return;
     this.#joins += 1;
     const attempt = this.#joins;
-    this.#ask("join_chat", { chat_partner_id: partner }, (lost, rows, count, read) => {
+    this.#ask("join_chat", { chat_partner_id: partner, with_state: true }, (lost, rows, count, read) => {
       if (lost) {
         // Whether the server has joined that chat is unknown, and so what its next events mean.
         if (this.#socket?.connected) this.#socket.disconnect().connect();

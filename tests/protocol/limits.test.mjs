@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { on, once } from "node:events";
 import { connect } from "node:net";
+import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -36,34 +37,54 @@ for (const transport of /** @type {const} */ (["websocket", "polling"])) {
   });
 }
 
-/** Every event, as often as its limit lets it through, and the flag of that limit. */
-const EVENTS = /** @type {[string, string, (partner: { id: number }) => object][]} */ ([
-  ["join_chat", "--limit-reads", ({ id }) => ({ chat_partner_id: id })],
-  [
-    "message_history_is_scrolled_to_the_top",
-    "--limit-reads",
-    ({ id }) => ({ chat_partner_id: id, message_count: 0 }),
+/** Every event of a protocol, and the flag of its limit. */
+const EVENTS = /** @type {Record<1 | 2, [string, string, (partner: { id: number }) => object][]>} */ ({
+  1: [
+    ["join_chat", "--limit-reads", ({ id }) => ({ chat_partner_id: id })],
+    [
+      "message_history_is_scrolled_to_the_top",
+      "--limit-reads",
+      ({ id }) => ({ chat_partner_id: id, message_count: 0 }),
+    ],
+    ["sync", "--limit-reads", () => ({ since_id: 0 })],
+    ["message_sent", "--limit-messages", ({ id }) => ({ chat_partner_id: id, message: "hello" })],
+    ["block", "--limit-messages", ({ id }) => ({ chat_partner_id: id, blocked: false })],
+    [
+      "new_message_count_updated",
+      "--limit-marks",
+      ({ id }) => ({ chat_partner_id: id, new_message_count: 0 }),
+    ],
   ],
-  ["sync", "--limit-reads", () => ({ since_id: 0 })],
-  ["message_sent", "--limit-messages", ({ id }) => ({ chat_partner_id: id, message: "hello" })],
-  ["block", "--limit-messages", ({ id }) => ({ chat_partner_id: id, blocked: false })],
-  [
-    "new_message_count_updated",
-    "--limit-marks",
-    ({ id }) => ({ chat_partner_id: id, new_message_count: 0 }),
+  2: [
+    ["catch_up", "--limit-reads", () => ({})],
+    ["get_changes", "--limit-reads", ({ id }) => ({ partner_id: id, since: 0 })],
+    ["get_history", "--limit-reads", ({ id }) => ({ partner_id: id })],
+    ["send_message", "--limit-messages", ({ id }) => ({ partner_id: id, text: "hello", client_id: randomUUID() })],
+    [
+      "edit_message",
+      "--limit-messages",
+      ({ id }) => ({ partner_id: id, message_id: 1, text: "hello", client_id: randomUUID() }),
+    ],
+    ["delete_message", "--limit-messages", ({ id }) => ({ partner_id: id, message_id: 1 })],
+    ["mark_read", "--limit-marks", ({ id }) => ({ partner_id: id, up_to_id: 1 })],
+    ["mark_delivered", "--limit-marks", ({ id }) => ({ partner_id: id, up_to_id: 1 })],
+    ["set_blocked", "--limit-messages", ({ id }) => ({ partner_id: id, blocked: false })],
   ],
-]);
-
-test("every event that clients may send is asked too often here", () => {
-  assert.deepEqual(EVENTS.map(([event]) => event).toSorted(), REQUESTS.toSorted());
 });
 
-for (const [event, flag, payload] of EVENTS) {
+test("every event that clients may send is asked too often here", () => {
+  for (const protocol of /** @type {const} */ ([1, 2])) {
+    assert.deepEqual(EVENTS[protocol].map(([event]) => event).toSorted(), REQUESTS[protocol].toSorted());
+  }
+});
+
+const ALL = /** @type {const} */ ([1, 2]).flatMap((protocol) => EVENTS[protocol].map((row) => /** @type {const} */ ([protocol, ...row])));
+for (const [protocol, event, flag, payload] of ALL) {
   test(`${event} has a limit, and over it a refusal that says when to ask again`, { timeout: 30_000 }, async () => {
     const strict = await startServer({ args: [flag, "3/h"] });
     try {
       const { ann, ben } = await partners(strict);
-      const [tab, bens] = [await ann.connect(), await ben.connect()];
+      const [tab, bens] = [await ann.connect({ protocol }), await ben.connect({ protocol })];
       for (let number = 0; number < 3; number += 1) {
         const [answer] = await tab.ask(event, payload(ben));
         assert.notEqual(answer?.code, "too_often", `attempt ${number}`);

@@ -18,7 +18,7 @@ import { addChat, idOf, logIn, register } from "./server.mjs";
  */
 /**
  * `from`: the address of the browser, as a proxy passes it on; `url`: where the server is reached, if not
- * directly; `protocol`: ours if nothing is said, 1 for the Flask chat's, which is all that client 2.5 can ask for.
+ * directly; `protocol`: 1 if nothing is said; client 2.5 can ask for no other.
  * @typedef {{ version?: Version, transport?: Transport, origin?: string, from?: string, url?: string, protocol?: 1 | 2 }} Options
  */
 /** @typedef {{ messages: Row[], new_message_count: number, last_read_id: number, blocked: boolean }} Joined */
@@ -105,7 +105,7 @@ export class Client {
    * @param {Server} server @param {string | undefined} cookie @param {Options} [options]
    */
   static async connect(server, cookie, options = {}) {
-    const { version = "4.8", transport = "websocket", origin, from, url = server.url, protocol = 2 } = options;
+    const { version = "4.8", transport = "websocket", origin, from, url = server.url, protocol = 1 } = options;
     const { origin: host, pathname } = new URL(url);
     const wire = CONNECT[version](host, {
       // A server may lie below a path of its host.
@@ -247,7 +247,7 @@ export class Client {
    * @returns {Promise<Joined>}
    */
   async join(partner) {
-    const answer = await this.ask("join_chat", { chat_partner_id: partner.id });
+    const answer = await this.ask("join_chat", { chat_partner_id: partner.id, with_state: true });
     return joined(answer);
   }
 

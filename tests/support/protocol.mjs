@@ -7,13 +7,19 @@ import { Ajv } from "ajv";
 
 const declared = JSON.parse(readFileSync(new URL("../../docs/asyncapi.json", import.meta.url), "utf8"));
 
-/** @param {"receive" | "send"} action as the server sees it */
-const named = (action) => Object.keys(declared.operations).filter((name) => declared.operations[name].action === action);
+/** @typedef {1 | 2} Protocol */
 
-/** Every event that clients may send. */
-export const REQUESTS = named("receive");
+/** @param {"receive" | "send"} action as the server sees it @param {Protocol[]} protocols */
+const named = (action, ...protocols) =>
+  Object.entries(declared.operations)
+    .filter(([, operation]) => operation.action === action)
+    .filter(([, operation]) => protocols.some((protocol) => operation.tags[0].name === `protocol ${protocol}`))
+    .map(([name]) => name);
+
+/** Every event that clients of a protocol may send. */
+export const REQUESTS = { 1: named("receive", 1), 2: named("receive", 2) };
 /** Every event that the server may send. */
-export const NOTIFICATIONS = named("send");
+export const NOTIFICATIONS = named("send", 1, 2);
 
 const ajv = new Ajv({ strict: false, validateSchema: false });
 ajv.addSchema(closed(declared), "protocol");
