@@ -75,6 +75,68 @@ function malformed(partner) {
   return all;
 }
 
+/** What is no whole number. @type {unknown[]} */
+const NO_NUMBERS = [undefined, null, "", "7", 1.5, 1e300, 2 ** 64, true, [], [1], {}];
+/** What is no number where one may be left out. */
+const NO_OPTIONS = NO_NUMBERS.filter((number) => number !== undefined && number !== null);
+
+/**
+ * The same for protocol 2, about the message `id`.
+ * @param {Person} partner @param {number} id
+ */
+function malformedChanges(partner, id) {
+  const [partner_id, client_id] = [partner.id, randomUUID()];
+  /** Each event with what it takes, and which of that is a number that may not, or may, be left out. */
+  const events = /** @type {[string, Record<string, unknown>, string[], string[]][]} */ ([
+    ["catch_up", { epoch: client_id, digest: { conversations: 1, versions: 1 }, known: [[partner_id, 1]] }, [], []],
+    ["get_changes", { partner_id, since: 0 }, ["partner_id", "since"], ["at_most"]],
+    ["get_history", { partner_id }, ["partner_id"], ["before_id", "at_most"]],
+    ["send_message", { partner_id, text: "hello", client_id }, ["partner_id"], []],
+    ["edit_message", { partner_id, message_id: id, text: "hello", client_id }, ["partner_id", "message_id"], []],
+    ["delete_message", { partner_id, message_id: id }, ["partner_id", "message_id"], []],
+    ["mark_read", { partner_id, up_to_id: id }, ["partner_id", "up_to_id"], []],
+    ["mark_delivered", { partner_id, up_to_id: id }, ["partner_id", "up_to_id"], []],
+    ["set_blocked", { partner_id, blocked: true }, ["partner_id"], []],
+  ]);
+  assert.deepEqual(events.map(([event]) => event).toSorted(), REQUESTS[2].toSorted());
+  /** @type {[event: string, ...args: unknown[]][]} */
+  const all = [];
+  for (const [event, payload, numbers, options] of events) {
+    for (const args of NO_OBJECTS) {
+      // It may be asked without anything.
+      if (event !== "catch_up" || JSON.stringify(args) !== "[{}]") all.push([event, ...args]);
+    }
+    for (const field of numbers) {
+      for (const value of NO_NUMBERS) all.push([event, { ...payload, [field]: value }]);
+    }
+    for (const field of options) {
+      for (const value of NO_OPTIONS) all.push([event, { ...payload, [field]: value }]);
+    }
+    for (const field of ["text", "client_id"].filter((name) => name in payload)) {
+      for (const value of [undefined, null, 7, true, [], ["hello"], {}, ""]) all.push([event, { ...payload, [field]: value }]);
+    }
+  }
+  const [catchUp, given] = events[0];
+  for (const known of ["x", 7, {}, [1], [[1]], [["1", 1]], [[1, 2, 3]], [[1, 1.5]]]) all.push([catchUp, { ...given, known }]);
+  for (const digest of ["x", 7, [], {}, { conversations: -1, versions: 0 }]) all.push([catchUp, { ...given, digest }]);
+  for (const epoch of [7, [], {}]) all.push([catchUp, { ...given, epoch }]);
+  for (const blocked of [undefined, null, "", "true", 0, 1, [], {}]) {
+    all.push(["set_blocked", { partner_id, blocked }]);
+  }
+  for (const wrong of ["x", `${client_id}0`]) {
+    all.push(["send_message", { partner_id, text: "hello", client_id: wrong }]);
+    all.push(["edit_message", { partner_id, message_id: id, text: "hello", client_id: wrong }]);
+  }
+  for (const text of [" ", "\u200b", "a\u0000b", "x".repeat(10_001)]) {
+    all.push(["send_message", { partner_id, text, client_id: randomUUID() }]);
+    all.push(["edit_message", { partner_id, message_id: id, text, client_id: randomUUID() }]);
+  }
+  for (const nobody of [-1, 0, 999_999_999]) {
+    for (const [event, payload] of events.slice(1)) all.push([event, { ...payload, partner_id: nobody }]);
+  }
+  return all;
+}
+
 /**
  * @param {Client} client @param {string} event @param {unknown[]} args
  */
@@ -103,6 +165,18 @@ for (const transport of TRANSPORTS) {
     await annTab.send(ben, "hello ben");
     await benTab.receives("message_received_from_another_chat");
     assert.equal(benTab.received.length, 1);
+  });
+
+  test(`malformed payloads of protocol 2 over ${transport} are refused one by one, and nothing comes of them`, async () => {
+    const { ann, ben } = await partners(server);
+    const [tab, bens] = [await ann.connect({ transport, protocol: 2 }), await ben.connect({ protocol: 2 })];
+    const { id } = await (await ann.connect()).send(ben, "hello ben");
+    const { version } = (await bens.receives("changed", ({ message }) => message?.id === id)).conversation;
+    for (const [event, ...args] of malformedChanges(ben, id)) await assertRefused(tab, event, ...args);
+    const [{ conversation, messages }] = await tab.ask("get_history", { partner_id: ben.id });
+    assert.equal(conversation.version, version);
+    assert.deepEqual(messages.map((/** @type {{ text: string }} */ message) => message.text), ["hello ben"]);
+    assert.equal(bens.received.length, 1);
   });
 
   test(`malformed payloads over ${transport} that ask for no answer do no harm`, async () => {
