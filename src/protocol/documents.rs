@@ -258,7 +258,8 @@ impl Protocols {
             |name: &str| json!({ "$ref": format!("#/channels/socket/messages/{name}") });
         let both = [(2, &self.ours), (1, &self.flask)];
         let tags = |protocol: u8| json!([{ "name": format!("protocol {protocol}") }]);
-        let requests = both.iter().flat_map(|(number, one)| one.requests.iter().map(|r| (*number, r)));
+        let requests =
+            both.iter().flat_map(|(number, one)| one.requests.iter().map(|r| (*number, r)));
         for (protocol, Request { name, text, payload, answer, .. }) in requests {
             let answer_name = format!("{name}.answer");
             messages.insert(

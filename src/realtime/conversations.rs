@@ -5,18 +5,21 @@ use std::sync::Arc;
 use socketioxide::extract::AckSender;
 
 use super::Realtime;
-use super::changes::Kind;
+use super::notifier::Kind;
 use super::presence::Seat;
 use super::reply::{Ack, refuse};
-use crate::domain::{Error, ReadMark, UserId};
+use crate::domain::{ConversationState, Error, ReadMark, User, UserId};
 use crate::protocol::Request;
 pub use crate::protocol::ours::AnyRequest;
 use crate::protocol::ours::{
-    CatchUp, CaughtUp, Conversation, ConversationChanged, DeleteMessage, EditMessage, GetChanges,
-    GetHistory, MarkDelivered, MarkRead, MessageChanged, SendMessage, SentMessage, SetBlocked,
+    CatchUp, CaughtUp, ChangedConversation, Conversation, ConversationChanged, DeleteMessage,
+    EditMessage, GetChanges, GetHistory, History, MarkDelivered, MarkRead, MessageChanged,
+    SendMessage, SentMessage, SetBlocked,
 };
 use crate::service;
-use crate::store::{Added, Change, Changed, OwnChange};
+use crate::store::{
+    self, Added, Change, Changed, Changes, ConversationVersion, HistoryPage, Known, OwnChange,
+};
 
 /// Hands a request to what handles it, in the order of the socket's packets.
 pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, ack: AckSender) {
@@ -24,9 +27,10 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
     match request {
         AnyRequest::CatchUp(request) => {
             read(realtime, seat, Ack::<CatchUp>::new(ack), async move |realtime| {
-                let known = request.known();
+                let known = known(request);
                 let caught_up = realtime.services.conversations.catch_up(user, known).await?;
-                Ok(CaughtUp::of(user, caught_up))
+                realtime.charge_conversations(user, caught_up.digest.conversations);
+                Ok(self::caught_up(user, caught_up))
             })
         }
         AnyRequest::GetChanges(asked) => {
@@ -34,14 +38,16 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 let conversations = &realtime.services.conversations;
                 let changes =
                     conversations.changes(user, asked.partner_id, asked.since, asked.at_most);
-                Ok(changes.await?.into())
+                Ok(changed(changes.await?))
             })
         }
         AnyRequest::GetHistory(asked) => {
             read(realtime, seat, Ack::<GetHistory>::new(ack), async move |realtime| {
                 let conversations = &realtime.services.conversations;
                 let (before, at_most) = (asked.before_id, asked.at_most);
-                Ok(conversations.history(user, asked.partner_id, before, at_most).await?.into())
+                let page = conversations.history(user, asked.partner_id, before, at_most).await?;
+                let HistoryPage { partner, state, messages, more } = page;
+                Ok(History { conversation: named(partner, state), messages, more })
             })
         }
         AnyRequest::SendMessage(message) => send(realtime, seat, message, Ack::new(ack)),
@@ -243,4 +249,26 @@ where
         seat.acknowledge(ack, &ConversationChanged { conversation });
         change.map(|change| (kind, change))
     }
+}
+
+/// What a client says that it has. An epoch that is no UUID is none of ours.
+fn known(CatchUp { epoch, digest, known }: CatchUp) -> Known {
+    let version = |(partner, version)| ConversationVersion { partner, version };
+    let epoch = epoch.and_then(|epoch| epoch.parse().ok());
+    Known { epoch, digest, versions: known.into_iter().map(version).collect() }
+}
+
+fn caught_up(user_id: UserId, caught_up: store::CaughtUp) -> CaughtUp {
+    let store::CaughtUp { epoch, digest, conversations, more } = caught_up;
+    let conversations = conversations.into_iter().map(changed).collect();
+    CaughtUp { user_id, epoch: epoch.to_string(), digest, conversations, more }
+}
+
+fn changed(changes: Changes) -> ChangedConversation {
+    let Changes { partner, state, messages, complete_to, more } = changes;
+    ChangedConversation { conversation: named(partner, state), messages, complete_to, more }
+}
+
+fn named(partner: User, state: ConversationState) -> Conversation {
+    Conversation { partner_id: partner.id, username: Some(partner.username), state }
 }

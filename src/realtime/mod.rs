@@ -1,12 +1,12 @@
 //! The socket side: a request becomes a call of a service, its outcome an acknowledgement and what both
-//! people are told ([`changes`]). [`conversations`] handles the requests of protocol 2, [`flask`] those of
+//! people are told ([`notifier`]). [`conversations`] handles the requests of protocol 2, [`flask`] those of
 //! protocol 1.
 
 mod backlog;
-mod changes;
 mod conversations;
 mod encoded;
 mod flask;
+mod notifier;
 mod order;
 mod packet;
 mod presence;
@@ -26,13 +26,14 @@ use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
 
 use self::backlog::Backlog;
-use self::changes::{Happened, Kind};
-use self::order::Order;
+use self::notifier::{Happened, Kind, Notifier};
 use self::packet::Packet;
-use self::presence::{Presence, Seat};
+use self::presence::Seat;
 use self::queued::Queued;
+use self::reply::Ack;
 use crate::config::LimitedAction;
-use crate::domain::{Error, SessionKey, User, UserId};
+use crate::domain::{Error, Pair, SessionKey, User, UserId};
+use crate::protocol::Request;
 use crate::protocol::payload::{Auth, Protocol};
 use crate::service::{Key, Live, Services};
 use crate::store::Change;
@@ -46,6 +47,8 @@ const READ_BUFFER_BYTES: usize = 256;
 const OUTGOING_PACKETS_MAX: usize = 2048;
 /// An answer counts as one more read for each of these.
 const READ_BYTES: usize = 16 * 1024;
+/// Catching up counts as one more read for each so many conversations.
+const CONVERSATIONS_A_READ: u32 = 500;
 /// A message counts as one more for each of these, as it is written to sockets.
 const MESSAGE_BYTES: usize = 4096;
 /// A shorter text cannot take so many: an escape has six bytes.
@@ -56,8 +59,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Everything that the handlers share.
 pub struct Realtime {
     services: Services,
-    presence: Presence,
-    order: Order,
+    notifier: Arc<Notifier>,
     queued: Arc<Queued>,
     /// Numbers the attempts to join a chat, so that a late one does not undo a newer.
     joins: AtomicU64,
@@ -72,8 +74,7 @@ impl Realtime {
         let queued_bytes = services.limits.sizes.queued_bytes;
         let realtime = Arc::new(Self {
             services,
-            presence: Presence::default(),
-            order: Order::default(),
+            notifier: Arc::default(),
             joins: AtomicU64::new(0),
             queued: Arc::default(),
         });
@@ -123,19 +124,22 @@ impl Realtime {
         })?;
         let user = Arc::new(user.ok_or(Refused::NotLoggedIn)?);
         let (limits, from) = (&self.services.limits, context.address);
-        if !limits.has_room(user.id, self.presence.of(user.id).len(), from) {
+        if !limits.has_room(user.id, self.notifier.presence.of(user.id).len(), from) {
             return Err(Refused::TooMany);
         }
         if limits.take(LimitedAction::Connect, Key::Person(user.id), || from).is_err() {
             return Err(Refused::TooOften);
         }
-        let backlog =
-            Backlog::new(context, self.presence.answers(user.id), Arc::clone(&self.queued));
+        let backlog = Backlog::new(
+            context,
+            self.notifier.presence.answers(user.id),
+            Arc::clone(&self.queued),
+        );
         let seat = Arc::new(Seat::new(socket.clone(), user, session, protocol, backlog));
         socket.extensions.insert(Arc::clone(&seat));
         self.listen(&socket);
         let user = seat.user.id;
-        self.presence.enter(seat);
+        self.notifier.presence.enter(seat);
         // Nobody tells when the connection ends while it is being admitted.
         tokio::spawn(async move {
             tokio::time::sleep(CONNECT_TIMEOUT).await;
@@ -167,7 +171,7 @@ impl Realtime {
 
     /// Closes the sockets of `user` whose session is one of those.
     fn close_where(&self, user: UserId, ended: impl Fn(SessionKey) -> bool) {
-        for seat in self.presence.of(user) {
+        for seat in self.notifier.presence.of(user) {
             if ended(seat.session()) {
                 close(seat.socket.clone());
             }
@@ -185,9 +189,33 @@ impl Realtime {
         reading.await
     }
 
+    /// Writes for a socket by a service, in the order of its conversation with `partner`, and tells both.
+    fn write<R, T, F>(
+        &self,
+        seat: &Arc<Seat>,
+        partner: UserId,
+        ack: Ack<R>,
+        begin: impl FnOnce(&Services, UserId) -> Result<F, Error>,
+        acknowledge: impl FnOnce(&Seat, Ack<R>, T) -> Option<(Kind, Change)> + Send + 'static,
+    ) where
+        R: Request,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let user = seat.user.id;
+        let begin = || begin(&self.services, user);
+        self.notifier.write(seat, Pair::of(user, partner), ack, begin, acknowledge);
+    }
+
     /// A long answer counts as more than one read.
     fn charge_read(&self, user: UserId, bytes: usize) {
         let units = (bytes / READ_BYTES) as u64;
+        self.services.limits.charge(LimitedAction::Read, Key::Person(user), units);
+    }
+
+    /// Catching up looks at each conversation of the user: many count as more than one read.
+    fn charge_conversations(&self, user: UserId, conversations: u32) {
+        let units = u64::from(conversations / CONVERSATIONS_A_READ);
         self.services.limits.charge(LimitedAction::Read, Key::Person(user), units);
     }
 
@@ -200,7 +228,7 @@ impl Realtime {
     }
 
     fn leave(&self, user: UserId, socket: &SocketRef) {
-        self.presence.leave(user, socket.id);
+        self.notifier.presence.leave(user, socket.id);
         // The seat and its socket own each other until here.
         socket.extensions.remove::<Arc<Seat>>();
     }
@@ -209,11 +237,11 @@ impl Realtime {
 impl Live for Realtime {
     fn chat_opened(&self, user: User, partner: User, change: Change) {
         let (kind, by) = (Kind::Opened(partner), Arc::new(user));
-        self.publish(Happened { kind, change, by, from: None });
+        self.notifier.publish(Happened { kind, change, by, from: None });
     }
 
     fn sessions(&self) -> Vec<(UserId, SessionKey)> {
-        self.presence.sessions()
+        self.notifier.presence.sessions()
     }
 
     fn session_ended(&self, user: UserId, session: SessionKey) {
@@ -225,7 +253,7 @@ impl Live for Realtime {
     }
 
     fn session_renewed(&self, user: UserId, from: SessionKey, to: SessionKey) {
-        for seat in self.presence.of(user) {
+        for seat in self.notifier.presence.of(user) {
             seat.renew(from, to);
         }
     }

@@ -45,7 +45,7 @@ pub async fn bound(queued: Arc<Queued>, realtime: Weak<Realtime>, bytes_max: u64
     loop {
         queued.step().await;
         let Some(realtime) = realtime.upgrade() else { return };
-        let owed = realtime.presence.all().into_iter().map(|seat| (seat.owed(), seat));
+        let owed = realtime.notifier.presence.all().into_iter().map(|seat| (seat.owed(), seat));
         for (bytes, seat, bound) in to_cut(owed.collect(), |seat| seat.user.id, bytes_max) {
             tracing::warn!(user.id = %seat.user.id, socket.id = %seat.socket.id, "{bytes} bytes wait for a socket of user {}; cutting it, because {bound}", seat.user.id);
             cut(&seat);

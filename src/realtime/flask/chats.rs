@@ -10,7 +10,7 @@ use crate::protocol::flask::{
     CountUpdated, HistoryScrolled, JoinAnswer, JoinChat, Joined, Sync, Synced, SyncedChat,
 };
 use crate::realtime::Realtime;
-use crate::realtime::changes::Kind;
+use crate::realtime::notifier::Kind;
 use crate::realtime::presence::Seat;
 use crate::realtime::reply::{Ack, refuse};
 use crate::service::Key;

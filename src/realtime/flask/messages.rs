@@ -8,8 +8,8 @@ use crate::protocol::flask::{
     FromAnotherChat, FromCurrentChat, MessageSent, NewUser, Sent, SentElsewhere,
 };
 use crate::realtime::Realtime;
-use crate::realtime::changes::Kind;
 use crate::realtime::encoded::Once;
+use crate::realtime::notifier::Kind;
 use crate::realtime::presence::Seat;
 use crate::realtime::reply::{Ack, refuse};
 use crate::service::SendMessage;

@@ -11,7 +11,7 @@ use socketioxide::extract::AckSender;
 
 pub use self::view::View;
 use super::Realtime;
-use super::changes::{Happened, Kind};
+use super::notifier::{Happened, Kind};
 use super::presence::Seat;
 use super::reply::{Ack, refuse};
 use crate::domain::{Error, UserId};

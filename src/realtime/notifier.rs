@@ -1,5 +1,5 @@
-//! A change of a conversation, and how both people hear of it. Everything that a socket changes goes through
-//! [`Realtime::write`], and everything that has changed through [`Realtime::publish`].
+//! How both people hear of what has changed between them: in the order of each conversation, after the
+//! commit, whatever protocol their sockets speak.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,14 +7,14 @@ use std::sync::Arc;
 use socketioxide::socket::Sid;
 
 use super::encoded::Once;
-use super::presence::Seat;
+use super::flask;
+use super::order::Order;
+use super::presence::{Presence, Seat};
 use super::reply::{Ack, refuse};
-use super::{Realtime, flask};
 use crate::domain::{Error, Pair, User, UserId};
 use crate::protocol::Request;
 use crate::protocol::ours::{Changed, Conversation};
 use crate::protocol::payload::Protocol;
-use crate::service::Services;
 use crate::store::Change;
 
 /// What kind of change it is: protocol 1 has an event of its own for some.
@@ -42,16 +42,23 @@ pub struct Happened {
     pub from: Option<Sid>,
 }
 
-impl Realtime {
-    /// Writes for a socket, in the order of the conversation: `begin` calls the store, and after the
-    /// commit `acknowledge` answers and gives what has changed, if anything has, of which everybody is
-    /// told then.
+/// Tells sockets of changes. Conversations do not wait for each other.
+#[derive(Default)]
+pub struct Notifier {
+    pub presence: Presence,
+    order: Order,
+}
+
+impl Notifier {
+    /// Writes for a socket, in the order of the conversation of `people`. `begin` calls the store, which
+    /// gives the write its place; after the commit `acknowledge` answers and gives what has changed, if
+    /// anything has, and that is published.
     pub fn write<R, T, F>(
         self: &Arc<Self>,
         seat: &Arc<Seat>,
-        partner: UserId,
+        people: Pair,
         ack: Ack<R>,
-        begin: impl FnOnce(&Services, UserId) -> Result<F, Error>,
+        begin: impl FnOnce() -> Result<F, Error>,
         acknowledge: impl FnOnce(&Seat, Ack<R>, T) -> Option<(Kind, Change)> + Send + 'static,
     ) where
         R: Request,
@@ -62,9 +69,9 @@ impl Realtime {
             Ok(permit) => permit,
             Err(error) => return refuse(seat, ack, &error),
         };
-        let (realtime, seat) = (Arc::clone(self), Arc::clone(seat));
-        self.order.begin(Pair::of(seat.user.id, partner), permit, move || {
-            let writing = begin(&realtime.services, seat.user.id);
+        let (notifier, seat) = (Arc::clone(self), Arc::clone(seat));
+        self.order.begin(people, permit, move || {
+            let writing = begin();
             async move {
                 let written = match writing {
                     Ok(writing) => writing.await,
@@ -74,7 +81,7 @@ impl Realtime {
                     Ok(written) => {
                         if let Some((kind, change)) = acknowledge(&seat, ack, written) {
                             let (by, from) = (Arc::clone(&seat.user), Some(seat.socket.id));
-                            realtime.publish(Happened { kind, change, by, from });
+                            notifier.publish(Happened { kind, change, by, from });
                         }
                     }
                     Err(error) => refuse(&seat, ack, &error),
