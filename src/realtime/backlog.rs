@@ -88,6 +88,11 @@ impl Backlog {
         self.questions.fetch_add(1, Ordering::Relaxed) < QUESTIONS_MAX
     }
 
+    /// Whether questions wait that nobody had to ask.
+    pub fn is_busy(&self) -> bool {
+        self.questions.load(Ordering::Relaxed) >= QUESTIONS_MAX / 2
+    }
+
     /// Awaits the turn of a question: answers of one socket are made one after the other.
     pub async fn turn(&self) -> impl Sized + use<'_> {
         let turn = self.turn.lock().await;

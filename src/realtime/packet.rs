@@ -47,6 +47,7 @@ impl Packet<'_> {
             Protocol::Flask => match flask::AnyRequest::read(name, &mut self) {
                 Some(Ok(request)) => match self.over_limit {
                     None => flask::handle(realtime, seat, request, ack),
+                    Some(refusal) if seat.is_busy() => refuse(seat, ack, &refusal),
                     Some(refusal) => flask::answer_again(realtime, seat, request, ack, refusal),
                 },
                 Some(Err(error)) => refuse(seat, ack, &error),
@@ -56,6 +57,7 @@ impl Packet<'_> {
             Protocol::Ours => match conversations::AnyRequest::read(name, &mut self) {
                 Some(Ok(request)) => match self.over_limit {
                     None => conversations::handle(realtime, seat, request, ack),
+                    Some(refusal) if seat.is_busy() => refuse(seat, ack, &refusal),
                     Some(refusal) => {
                         conversations::answer_again(realtime, seat, request, ack, refusal);
                     }

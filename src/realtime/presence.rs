@@ -134,6 +134,11 @@ impl Seat {
         });
     }
 
+    /// So many answers are under way that what can be refused is not looked up.
+    pub fn is_busy(&self) -> bool {
+        self.backlog.is_busy()
+    }
+
     /// Resolves when most of what this socket was sent has left, or the socket has gone.
     async fn catch_up(&self) {
         let (mut seen, mut moved) = (self.backlog.written(), 0);

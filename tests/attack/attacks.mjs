@@ -1,5 +1,7 @@
 // The table of attacks: what one peer sends, as fast as it can. Nothing here waits for an answer.
 
+import { randomUUID } from "node:crypto";
+
 import { frame } from "../support/frames.mjs";
 
 /**
@@ -19,6 +21,7 @@ import { frame } from "../support/frames.mjs";
  * none of the three a connection is opened and sends `bytes`, if anything.
  * @typedef {object} Attack
  * @property {boolean} [isMember] the attacker is logged in
+ * @property {2} [protocol] the attacker asks for protocol 2
  * @property {boolean} [hasMuch] the attacker has tens of thousands of unread messages
  * @property {(attacker: Attacker, turn: number) => (string | Buffer)[]} [packets] after the handshake; a
  *   string is a text frame, a buffer goes out as it is
@@ -177,6 +180,56 @@ export const ATTACKS = {
   "a member blocks and unblocks": {
     isMember: true,
     packets: events(({ partner }, number) => ["block", { chat_partner_id: partner, blocked: number % 2 === 0 }]),
+  },
+  "a member catches up again and again": {
+    isMember: true,
+    protocol: 2,
+    hasMuch: true,
+    packets: events(({ partner }, number) => ["catch_up", { known: [[partner, number]] }]),
+  },
+  "a member asks for all changes": {
+    isMember: true,
+    protocol: 2,
+    hasMuch: true,
+    packets: events(({ partner }, number) => ["get_changes", { partner_id: partner, since: number % 30_000, at_most: 1000 }]),
+  },
+  "a member asks for long pages": {
+    isMember: true,
+    protocol: 2,
+    hasMuch: true,
+    packets: events(({ partner }) => ["get_history", { partner_id: partner, at_most: 1000 }]),
+  },
+  "a member sends, edits and deletes": {
+    isMember: true,
+    protocol: 2,
+    packets: events(({ partner: partner_id }, number) => {
+      const [client_id, message_id] = [randomUUID(), 1 + (number % 1000)];
+      const requests = /** @type {[string, unknown][]} */ ([
+        ["send_message", { partner_id, text: `message ${number}`, client_id }],
+        ["edit_message", { partner_id, message_id, text: `edit ${number}`, client_id }],
+        ["delete_message", { partner_id, message_id }],
+      ]);
+      return requests[number % requests.length];
+    }),
+  },
+  "a member sends the same message again over the limit": {
+    isMember: true,
+    protocol: 2,
+    packets: events(({ partner }) => [
+      "send_message",
+      { partner_id: partner, text: "again and again", client_id: "7f1e9a52-6d0c-4c51-9b7e-0a4f4c2a1b11" },
+    ]),
+  },
+  "a member marks as delivered": {
+    isMember: true,
+    protocol: 2,
+    hasMuch: true,
+    packets: events(({ partner }, number) => ["mark_delivered", { partner_id: partner, up_to_id: number }]),
+  },
+  "a member sends events of the other protocol": {
+    isMember: true,
+    protocol: 2,
+    packets: events(({ partner }, number) => [`join_chat${number}`, { chat_partner_id: partner }]),
   },
   "a member opens chats": {
     isMember: true,

@@ -26,7 +26,7 @@ const OPENING = opening(`${attacker.host}:${attacker.port}`, attacker.cookie);
 function bytesOf(turn) {
   if (attack.packets) {
     const packets = attack.packets(attacker, turn);
-    const joining = turn === 0 && attacker.cookie ? [frame(1, "40")] : [];
+    const joining = turn === 0 && attacker.cookie ? [frame(1, attack.protocol === 2 ? '40{"protocol":2}' : "40")] : [];
     return Buffer.concat([
       ...joining,
       ...packets.map((packet) => (typeof packet === "string" ? frame(1, packet) : packet)),

@@ -188,6 +188,26 @@ describe("what was done is answered as the first time", () => {
   });
 });
 
+test("hundreds of messages at once, over the limit, cost nobody the socket", { timeout: 30_000 }, async () => {
+  const strict = await startServer({ args: ["--limit-messages", "50/h"] });
+  try {
+    const { ann, ben } = await partners(strict);
+    const tabs = [await connect(ann), await ann.connect()];
+    const answers = await Promise.all(
+      Array.from({ length: 400 }, (_, number) =>
+        number % 2 ? send(tabs[0], ben, `many at once ${number}`) : tabs[1].send(ben, `many at once ${number}`, randomUUID()),
+      ),
+    );
+    const refused = answers.filter(({ code }) => code === "too_often");
+    assert.ok(refused.length > 300, `${refused.length} of 400 were refused`);
+    const { digest } = await ask(tabs[0], "catch_up", {});
+    assert.equal(digest.versions, 2 + answers.length - refused.length);
+    assert.equal((await tabs[1].join(ben)).messages.length, 20);
+  } finally {
+    await strict.remove();
+  }
+});
+
 test("only their own messages are edited and deleted, in their own chats", async () => {
   const { ann, ben, anns, bens } = await connected();
   const [eve] = await newcomers(server, "eve");
