@@ -70,9 +70,11 @@ pub fn tell(seats: &[Arc<Seat>], mut happened: Happened) {
         }
         // These clients know of no edit: they see it when they open the chat again.
         Kind::Edited | Kind::Delivered => {}
-        // What was deleted is not new any more.
+        // What was new is not any more.
         Kind::Deleted => {
-            if let Some(state) = state(partner_id) {
+            if let (Some(message), Some(state)) = (message, state(partner_id))
+                && message.id > state.read.last_read_id
+            {
                 let payload = CountChanged::of(actor, state.read);
                 of(partner_id).for_each(|seat| seat.emit(&payload));
             }
