@@ -10,7 +10,9 @@ mod changes;
 mod chats;
 mod edits;
 mod links;
+mod location;
 mod messages;
+mod open;
 mod sessions;
 pub mod sqlite;
 mod users;
@@ -25,8 +27,11 @@ pub use changes::{
 pub use chats::{ChatStore, Marked, Opened};
 pub use edits::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited};
 pub use links::LinkStore;
+pub use location::{DatabaseLocation, WrongLocation};
 pub use messages::{Added, Extent, MessageStore, NewMessage, Newest, NotAdded, Older, Synced};
+pub use open::{FAILED_WRITES, OpenError, OpenedStore, Purpose, explain, open, open_beside};
 pub use sessions::{SessionStore, StoredSession};
+pub use sqlite::{Converted, Progress, Stage, Watch};
 pub use users::{Account, Listed, UserStore};
 
 /// Everything that visavis keeps.
@@ -49,6 +54,11 @@ pub trait Store:
     /// The server asks each second, so this is also when the store looks after itself: an idle one
     /// brings its file up to date, and one whose file is gone or damaged notices.
     fn written_elsewhere(&self) -> Reply<i64>;
+
+    /// Ends the store: waits until every write that was called for is stored, or refused. What is asked
+    /// for later is refused. Whoever still owns the store (a connection that a stalled peer keeps) does
+    /// not hold this up. Blocks the thread, so it is no call for async tasks.
+    fn close(&self);
 
     /// Whether the database was lost or damaged while it was open: every other method fails with
     /// `OutOfService` from then on, until the program is started again.

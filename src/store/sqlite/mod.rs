@@ -56,7 +56,7 @@ const READERS: u32 = 4;
 /// How long the end waits for a read that is under way.
 const LAST_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A store in one SQLite file. [`SqliteStore::close`] ends it; so does dropping its last owner.
+/// A store in one SQLite file. [`Store::close`] ends it; so does dropping its last owner.
 pub struct SqliteStore {
     readers: Arc<Readers>,
     writer: Writer,
@@ -149,15 +149,6 @@ impl SqliteStore {
         Ok(Self { readers, writer, watch, latest, _lock: lock, converted })
     }
 
-    /// Ends the store: waits until every queued write is on disk, and folds the write-ahead log
-    /// into the file. What is asked for later is refused. Whoever still owns the store (a
-    /// connection that a stalled peer keeps) does not hold this up.
-    pub fn close(&self) {
-        // The writer's connection is the last to close, which removes the write-ahead log.
-        self.readers.close();
-        self.writer.close();
-    }
-
     /// What a start on the file at `path` would find: rights, the lock, every page, and each row of
     /// a Flask database. Nothing is written.
     ///
@@ -242,6 +233,13 @@ impl Store for SqliteStore {
     // Asked of the connection that writes: for any other, our own writes count as foreign.
     fn written_elsewhere(&self) -> Reply<i64> {
         self.writer.look()
+    }
+
+    fn close(&self) {
+        // The writer's connection is the last to close, which folds the write-ahead log into the file
+        // and removes it.
+        self.readers.close();
+        self.writer.close();
     }
 
     fn is_out_of_service(&self) -> bool {
