@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -138,7 +139,10 @@ async fn serve_until_stopped(
     let limits = app.services.limits;
     let accounts = app.services.accounts;
     tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
-    tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
+    let sessions_ended = Arc::new(Notify::new());
+    tokio::spawn(store.maintain(Arc::clone(&sessions_ended)));
+    tokio::spawn(upkeep::follow_ended_sessions(accounts, app.live, sessions_ended));
+    tokio::spawn(upkeep::tell_of_tasks());
     tokio::spawn(reload_at_hangup(Arc::clone(signals), app.views));
     tokio::spawn(log.summarize());
     signals.serve();

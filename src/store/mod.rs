@@ -19,6 +19,9 @@ mod users;
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 pub use blocks::BlockStore;
 pub use changes::{
@@ -49,11 +52,15 @@ pub trait Store:
     /// millions: nothing may wait for it.
     fn totals(&self) -> Reply<Totals>;
 
-    /// A number that is another one when anybody else has written since it was asked for last: the
-    /// operator, with a command beside the server.
-    /// The server asks each second, so this is also when the store looks after itself: an idle one
-    /// brings its file up to date, and one whose file is gone or damaged notices.
-    fn written_elsewhere(&self) -> Reply<i64>;
+    /// The work that the store does by itself, for as long as the future is polled. A server runs it from
+    /// its start to its end, once; a command, which opens the store for a moment, does not.
+    ///
+    /// It notifies `sessions_ended` within seconds whenever a session may have ended that was not ended
+    /// through this handle: by a command beside the server, or by another server on the same database. It
+    /// does so when it begins, too, and when it cannot know: after a connection was lost, for example. Such
+    /// a notification may come without cause; which sessions have ended,
+    /// [`SessionStore::ended_sessions`] says.
+    fn maintain(&self, sessions_ended: Arc<Notify>) -> Maintenance;
 
     /// Ends the store: waits until every write that was called for is stored, or refused. What is asked
     /// for later is refused. Whoever still owns the store (a connection that a stalled peer keeps) does
@@ -74,6 +81,9 @@ pub struct Totals {
 
 /// The answer of a store, on its way.
 pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// What a store does by itself; it ends with the store, if ever.
+pub type Maintenance = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Why a store did not do what it was asked to. In either case it kept nothing.
 #[derive(Debug, thiserror::Error)]

@@ -246,6 +246,7 @@ fn every_event_of_the_log_that_a_peer_causes_names_the_peer() {
         "what has expired was not swept",
         "it is unknown whether the operator",
         "tasks are alive",
+        "the database was not looked at",
         "forgot {sessions} sessi",
         "the operator made a link to register with",
         "the task that tells sockets",
