@@ -1,9 +1,23 @@
 //! The contract between the chat and its database. Another database is one more folder beside
 //! `sqlite`; `tests/it/store_contract` says, promise by promise, what it must do.
 //!
-//! One method is one transaction is one fact of the domain. A method that writes takes its place
-//! in the order of writes when it is *called*, not when its future is first polled: two calls made
-//! one after the other are stored in that order, whoever awaits them first.
+//! **A call.** One method is one transaction is one fact of the domain. A write is answered when it will
+//! survive a loss of power; one whose future is dropped may be stored or not. A read is of one moment, and
+//! has at least every write that was answered before the read was called, through whichever handle.
+//!
+//! **Order.** Calls that write are ordered when they are *made*, not when their futures are first polled:
+//!
+//! | calls, through one handle | are stored | because |
+//! | --- | --- | --- |
+//! | of `open_chat`, `add_message`, `mark_read`, `set_blocked` for the same two people | in the order of the calls | sockets are notified of them in that order, and a socket's messages are stored in the order sent |
+//! | of `edit_message`, `delete_message` for the same message | in the order of the calls | the last edit is the one that stays |
+//! | all others | in any order while they overlap | callers await an answer before they make a call that depends on it |
+//!
+//! The version of a conversation says in which order its changes were stored. What is promised of the ids
+//! of messages stands at [`MessageStore`].
+//!
+//! **Handles.** A database may be open several times: a command runs beside the server, and a store may allow
+//! several servers. What a method promises holds over all handles, but for what is said of one.
 
 mod blocks;
 mod changes;
@@ -68,7 +82,8 @@ pub trait Store:
     fn close(&self);
 
     /// Whether the database was lost or damaged while it was open: every other method fails with
-    /// `OutOfService` from then on, until the program is started again.
+    /// `OutOfService` from then on, until the program is started again. A database that is only out of
+    /// reach for a while makes them fail with `Unavailable`.
     fn is_out_of_service(&self) -> bool;
 }
 

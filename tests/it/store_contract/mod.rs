@@ -43,6 +43,7 @@ mod blocks;
 mod changes;
 mod chats;
 mod edits;
+mod handles;
 mod links;
 mod messages;
 mod sessions;
