@@ -168,7 +168,8 @@ fn with_default(
 ) -> Result<Command, String> {
     let known = |argument: &&clap::Arg| argument.get_long() == Some(key) && key != "config";
     let Some(argument) = command.get_arguments().find(known) else {
-        return Err(format!("there is no setting {key:?}; `visavis --help` lists them"));
+        let shown = without_secrets(key);
+        return Err(format!("there is no setting {shown:?}; `visavis --help` lists them"));
     };
     let is_switch = matches!(argument.get_action(), ArgAction::SetTrue);
     let text = match value {
