@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -21,8 +22,7 @@ use visavis::config::{self, Config, LogFormat};
 use visavis::http::{self, LOG_FILTER, Views};
 use visavis::log::{LogLimits, OneLine};
 use visavis::service::{Passwords, upkeep};
-use visavis::store::sqlite::SqliteStore;
-use visavis::store::{Store, StoreError, Totals};
+use visavis::store::{self, DatabaseLocation, OpenedStore, Store, StoreError, Totals};
 use visavis::transport::{Connections, open_files, serve};
 
 use self::commands::progress::Display;
@@ -96,24 +96,23 @@ fn run(config: &Config, signals: &Arc<Signals>) -> anyhow::Result<()> {
         .block_on(TcpListener::bind(config.listen))
         .with_context(|| format!("cannot listen on {} (--listen)", config.listen))?;
     let mut display = Display::new();
-    let store =
-        SqliteStore::open_watched(&config.database, &mut |progress| display.show(progress))?;
+    let OpenedStore { store, converted } =
+        store::open(&config.database, &mut |progress| display.show(progress))?;
     drop(display);
-    if let Some(converted) = store.converted() {
+    if let Some(converted) = converted {
         tracing::info!(
             "converted the Flask chat's database: {}; the file as it was is {}",
             commands::import::summary(&converted.report),
             converted.backup.display()
         );
         if let Some(sentence) = converted.report.costly_hashes.sentence() {
-            tracing::warn!("{} has {sentence}", config.database.display());
+            tracing::warn!("{} has {sentence}", config.database);
         }
     }
-    let store = Arc::new(store);
     let served = runtime.block_on(serve_until_stopped(
         config,
         listener,
-        store.clone(),
+        Arc::clone(&store),
         signals,
         log.clone(),
     ));
@@ -140,7 +139,10 @@ async fn serve_until_stopped(
     let limits = app.services.limits;
     let accounts = app.services.accounts;
     tokio::spawn(upkeep::sweep(accounts.clone(), Arc::clone(&app.live)));
-    tokio::spawn(upkeep::follow_other_processes(accounts, app.live));
+    let sessions_ended = Arc::new(Notify::new());
+    tokio::spawn(store.maintain(Arc::clone(&sessions_ended)));
+    tokio::spawn(upkeep::follow_ended_sessions(accounts, app.live, sessions_ended));
+    tokio::spawn(upkeep::tell_of_tasks());
     tokio::spawn(reload_at_hangup(Arc::clone(signals), app.views));
     tokio::spawn(log.summarize());
     signals.serve();
@@ -174,8 +176,7 @@ fn say_what_is_served(config: &Config, listener: &TcpListener) -> anyhow::Result
 }
 
 /// Runs beside the server: counting millions of messages must not delay the start.
-async fn say_how_much_is_kept(database: PathBuf, store: Arc<dyn Store>) {
-    let database = database.display();
+async fn say_how_much_is_kept(database: DatabaseLocation, store: Arc<dyn Store>) {
     match store.totals().await {
         Ok(Totals { users, messages }) => {
             tracing::info!("the database is {database}: {users} users, {messages} messages");
@@ -209,7 +210,7 @@ fn overrides(config: &Config) -> String {
 
 /// Without the lines of failed writes: the command says itself why it failed.
 fn start_log_of_people(config: &Config) -> anyhow::Result<LogLimits> {
-    start_log_with(config, &format!("{LOG_FILTER},visavis::store::sqlite::writer=off"))
+    start_log_with(config, &format!("{LOG_FILTER},{}=off", store::FAILED_WRITES))
 }
 
 fn start_log(config: &Config) -> anyhow::Result<LogLimits> {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use visavis::store::sqlite;
+use visavis::store::{DatabaseLocation, sqlite};
 
 use super::progress::Display;
 use super::say::say;
 
-/// Copies the database at `ours` into a new file at `out`.
-pub fn back_up(ours: &Path, out: &Path) -> anyhow::Result<()> {
+/// Copies the database into a new file at `out`.
+pub fn back_up(database: &DatabaseLocation, out: &Path) -> anyhow::Result<()> {
+    let DatabaseLocation::Sqlite(ours) = database;
     let mut display = Display::new();
     let totals = sqlite::back_up(ours, out, &mut |progress| display.show(progress))?;
     drop(display);

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use visavis::config::Config;
 use visavis::http::{check_templates, must_be_folder};
+use visavis::store::DatabaseLocation;
 use visavis::store::sqlite::{Inspection, SqliteStore};
 use visavis::transport::open_files;
 
@@ -41,8 +42,10 @@ fn listen(config: &Config) -> Finding {
 
 /// What is wrong or sound, and what the operator should know though a start goes well.
 fn database(config: &Config) -> (Vec<Finding>, Option<String>) {
-    let path = config.database.display();
-    let sound = match SqliteStore::check(&config.database) {
+    let DatabaseLocation::Sqlite(path) = &config.database;
+    let sound = SqliteStore::check(path);
+    let path = path.display();
+    let sound = match sound {
         Ok(sound) => sound,
         Err(faults) => return (faults.iter().map(|fault| Err(fault.to_string())).collect(), None),
     };

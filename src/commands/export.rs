@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use visavis::store::sqlite;
+use visavis::store::{DatabaseLocation, sqlite};
 
 use super::progress::Display;
 use super::say::say;
 
-/// Writes the database at `ours` as the Flask chat's, at `out`.
-pub fn flask(ours: &Path, out: &Path) -> anyhow::Result<()> {
+/// Writes the database as the Flask chat's, at `out`.
+pub fn flask(database: &DatabaseLocation, out: &Path) -> anyhow::Result<()> {
+    let DatabaseLocation::Sqlite(ours) = database;
     let mut display = Display::new();
     let exported = sqlite::export(ours, out, &mut |progress| display.show(progress))?;
     drop(display);

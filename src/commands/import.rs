@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use anyhow::bail;
+use visavis::store::DatabaseLocation;
 use visavis::store::sqlite::{self, Report};
 
 use super::progress::Display;
 use super::say::say;
 
-/// Makes `new` from `flask`.
-pub fn import(flask: &Path, new: &Path) -> anyhow::Result<()> {
+/// Makes a new database from `flask`.
+pub fn import(flask: &Path, database: &DatabaseLocation) -> anyhow::Result<()> {
+    let DatabaseLocation::Sqlite(new) = database;
     let mut display = Display::new();
     let report = sqlite::import(flask, new, &mut |progress| display.show(progress))?;
     drop(display);

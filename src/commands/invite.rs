@@ -12,7 +12,7 @@ use super::user::{explain, link_base, open_or_make, print_link};
 pub fn run(config: &Config, valid_for: Duration, create: bool) -> anyhow::Result<()> {
     link_base(config)?;
     let store = open_or_make(&config.database, create)?;
-    let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
+    let operator = Operator::new(store, Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let link = runtime
         .block_on(operator.invite(valid_for.try_into()?))

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use visavis::store::sqlite::{Progress, Stage};
+use visavis::store::{Progress, Stage};
 
 /// Less work than this is done before anybody wonders.
 const WORTH_A_LINE: u64 = 200_000;

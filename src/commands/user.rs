@@ -1,6 +1,5 @@
 //! `visavis user`: people, as the operator sees them and lets them in.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{bail, ensure};
@@ -12,8 +11,7 @@ use visavis::command::UserCommand;
 use visavis::config::Config;
 use visavis::domain::{Error, UserId, is_printable};
 use visavis::service::{Link, Operator};
-use visavis::store::Listed;
-use visavis::store::sqlite::{OpenError, SqliteStore};
+use visavis::store::{self, DatabaseLocation, Listed, OpenError, Purpose, Store};
 
 use super::say::say;
 
@@ -26,19 +24,19 @@ pub fn run(config: &Config, command: &UserCommand) -> anyhow::Result<()> {
     }
     let store = match command {
         UserCommand::Add { create, .. } => open_or_make(&config.database, *create)?,
-        UserCommand::List => SqliteStore::open_beside(&config.database)?,
-        _ => SqliteStore::open_beside_to_write(&config.database)?,
+        UserCommand::List => store::open_beside(&config.database, Purpose::Read)?,
+        _ => store::open_beside(&config.database, Purpose::Write)?,
     };
-    let operator = Operator::new(Arc::new(store), Arc::new(SystemClock));
+    let operator = Operator::new(store, Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(act(config, &operator, command)).map_err(|error| explain(config, error))
 }
 
-/// A failure of the store in the words of [`OpenError`]: a person on a page must not read the cause, but
+/// A failure of the store in the words of a failed start: a person on a page must not read the cause, but
 /// the operator must.
 pub fn explain(config: &Config, error: anyhow::Error) -> anyhow::Error {
     match error.downcast() {
-        Ok(Error::Internal(cause)) => OpenError::of_store(&config.database, &*cause).into(),
+        Ok(Error::Internal(cause)) => store::explain(&config.database, &*cause).into(),
         Ok(error) => error.into(),
         Err(error) => error,
     }
@@ -46,18 +44,16 @@ pub fn explain(config: &Config, error: anyhow::Error) -> anyhow::Error {
 
 /// The first people may be let in before the first start, with `create`. Without it a path with a
 /// typing error makes no database.
-pub fn open_or_make(database: &Path, create: bool) -> anyhow::Result<SqliteStore> {
-    match SqliteStore::open_beside_to_write(database) {
+pub fn open_or_make(database: &DatabaseLocation, create: bool) -> anyhow::Result<Arc<dyn Store>> {
+    match store::open_beside(database, Purpose::Write) {
         Err(OpenError::Missing(_) | OpenError::Empty(_)) if create => {
-            Ok(SqliteStore::open(database)?)
+            Ok(store::open(database, &mut |_| {})?.store)
         }
-        Err(OpenError::Missing(path)) => bail!(
-            "there is no database {}; name it with --database, or add --create to make it",
-            path.display()
+        Err(OpenError::Missing(_)) => bail!(
+            "there is no database {database}; name it with --database, or add --create to make it"
         ),
-        Err(OpenError::Empty(path)) => bail!(
-            "{} is empty; name another with --database, or add --create to make the database in it",
-            path.display()
+        Err(OpenError::Empty(_)) => bail!(
+            "{database} is empty; name another with --database, or add --create to make the database in it"
         ),
         opened => Ok(opened?),
     }

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use super::shown::with_short_help;
+use super::value::without_secrets;
 
 /// The file that is read when no other is named; it need not exist.
 const USUAL: &str = "visavis.toml";
@@ -73,7 +74,12 @@ pub fn complaint(error: &Error) -> Option<String> {
 }
 
 fn one_line(error: &Error) -> String {
-    let said = error.to_string();
+    let mut said = error.to_string();
+    for (_, value) in error.context() {
+        if let ContextValue::String(value) = value {
+            said = said.replace(value, &without_secrets(value));
+        }
+    }
     let lines = said.lines().map(str::trim);
     let lines =
         lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
@@ -162,7 +168,8 @@ fn with_default(
 ) -> Result<Command, String> {
     let known = |argument: &&clap::Arg| argument.get_long() == Some(key) && key != "config";
     let Some(argument) = command.get_arguments().find(known) else {
-        return Err(format!("there is no setting {key:?}; `visavis --help` lists them"));
+        let shown = without_secrets(key);
+        return Err(format!("there is no setting {shown:?}; `visavis --help` lists them"));
     };
     let is_switch = matches!(argument.get_action(), ArgAction::SetTrue);
     let text = match value {
@@ -209,13 +216,14 @@ fn of_one_kind(argument: &clap::Arg, key: &str, source: &str) -> String {
         Some(_) => "a text, or a list of them",
         None => "a text or a number",
     };
-    let source: String = source.chars().take(SHOWN_CHARS_MAX).collect();
+    let source: String = without_secrets(source).chars().take(SHOWN_CHARS_MAX).collect();
     format!("{key} is {kinds}, as in {key} = {example:?}, and not {source}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::DatabaseLocation;
 
     fn load_with(file: &str, arguments: &[&str]) -> Result<Config, String> {
         let dir = tempfile::tempdir().unwrap();
@@ -235,7 +243,7 @@ mod tests {
         assert_eq!(config.listen.port(), 8000);
         assert_eq!(config.bcrypt_cost, 5);
         assert_eq!(config.public_url.unwrap().to_string(), "https://chat.example");
-        assert_eq!(config.database, Path::new("messenger.db"));
+        assert_eq!(config.database, DatabaseLocation::Sqlite("messenger.db".into()));
     }
 
     #[test]

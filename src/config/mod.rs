@@ -25,13 +25,14 @@ pub use self::origin::Origin;
 pub use self::public_url::PublicUrl;
 use self::public_url::parse_public_url;
 pub use self::value::{ContentPolicy, LogFormat, Rate, Registration, Sizes, Switch};
-pub(crate) use self::value::{FilePath, InUtf8};
 use self::value::{
-    MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_network, parse_switch,
-    within,
+    Database, MESSAGE_CHARS_MAX, PACKET_BYTES_MIN, Trimmed, parse_cookie_name, parse_network,
+    parse_switch, within,
 };
+pub(crate) use self::value::{FilePath, InUtf8};
 use crate::command::Command;
 use crate::domain::BCRYPT_COST_MAX;
+use crate::store::DatabaseLocation;
 
 /// A chat for two on your own server: one program, one SQLite file.
 ///
@@ -61,16 +62,18 @@ pub struct Config {
     )]
     pub listen: SocketAddr,
 
-    /// The database file; made when it is missing
+    /// The database file, or its URL, as in sqlite:///srv/visavis/messenger.db; made when it is missing
     #[arg(
         long,
         global = true,
         env = "VISAVIS_DATABASE",
+        // The help would show a password.
+        hide_env_values = true,
         default_value = "messenger.db",
         value_name = "FILE",
-        value_parser = FilePath("messenger.db")
+        value_parser = Database
     )]
-    pub database: PathBuf,
+    pub database: DatabaseLocation,
 
     /// The address that browsers use, if a proxy stands before this program, as in
     /// https://chat.example or https://example.org/chat; https makes the cookie secure

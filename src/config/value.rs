@@ -12,6 +12,8 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command, Error, ValueEnum};
 use ipnet::IpNet;
 
+use crate::store::DatabaseLocation;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// A line for people
@@ -156,6 +158,37 @@ impl TypedValueParser for FilePath {
     }
 }
 
+/// Reads where the database is, without the blanks around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Database;
+
+impl TypedValueParser for Database {
+    type Value = DatabaseLocation;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, Error> {
+        let path = FilePath("messenger.db").parse_ref(command, argument, value)?;
+        DatabaseLocation::parse(path.as_os_str()).or_else(|reason| {
+            let refuse = move |_: &str| -> Result<DatabaseLocation, _> { Err(reason) };
+            let shown = without_secrets(&path.to_string_lossy());
+            refuse.parse_ref(command, argument, OsStr::new(&shown))
+        })
+    }
+}
+
+/// A text of the settings as a message may show it: a URL with a name and a password, or with parameters,
+/// is cut off after its scheme.
+pub(super) fn without_secrets(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) if rest.contains(['@', '?', '#']) => format!("{scheme}://…"),
+        _ => text.to_owned(),
+    }
+}
+
 /// Takes a number of that range.
 pub(super) fn within(
     range: RangeInclusive<usize>,
@@ -227,6 +260,21 @@ pub(super) fn parse_cookie_name(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_that_may_have_a_password_is_cut_off() {
+        for (text, shown) in [
+            ("postgres://ann:secret@db.example/chat", "postgres://…"),
+            ("postgres://ann:se@c/r?t@db.example/chat", "postgres://…"),
+            ("postgres://db.example/chat?password=secret", "postgres://…"),
+            ("[\"postgres://ann:secret@db.example\"]", "[\"postgres://…"),
+            ("postgres://db.example/chat", "postgres://db.example/chat"),
+            ("sqlite://chat.db", "sqlite://chat.db"),
+            ("./who?@.db", "./who?@.db"),
+        ] {
+            assert_eq!(without_secrets(text), shown);
+        }
+    }
 
     #[test]
     fn a_rate_is_a_number_and_a_unit() {

@@ -16,8 +16,8 @@ impl Blocks {
         Self { store }
     }
 
-    /// Blocks `partner` for `user`, or takes that back. It takes its place in the order of writes when this is called; the future tells when it is on
-    /// disk.
+    /// Blocks `partner` for `user`, or takes that back. It takes its place among the writes of the two
+    /// people when this is called; the future tells when it is on disk.
     ///
     /// # Errors
     /// `Invalid` for oneself, `NotFound` when the user has no chat with the partner.

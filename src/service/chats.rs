@@ -136,8 +136,8 @@ impl Chats {
         Ok(self.store.sync(user, since, SYNCED_MESSAGES, CHATS_MAX).await?)
     }
 
-    /// Moves the read position forward. It takes its place in the order of writes when this is
-    /// called; the future tells when it is on disk.
+    /// Moves the read position forward. It takes its place among the writes of the two people
+    /// when this is called; the future tells when it is on disk.
     ///
     /// # Errors
     /// `NotFound` when the user has no such chat.

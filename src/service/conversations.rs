@@ -62,8 +62,8 @@ impl Conversations {
         page.ok_or_else(no_such_chat)
     }
 
-    /// Notes that messages have reached a device of the user. It takes its place in the order of writes
-    /// when this is called; the future tells when it is on disk.
+    /// Notes that messages have reached a device of the user. It takes its place among the writes
+    /// of the two people when this is called; the future tells when it is on disk.
     ///
     /// # Errors
     /// `NotFound` when the user has no such conversation.

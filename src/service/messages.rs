@@ -51,8 +51,8 @@ impl Messages {
         Self { store, clock, chars_max }
     }
 
-    /// Keeps a message. It takes its place in the order of writes when this is called; the future
-    /// tells when it is on disk. A message that was kept before gets its first answer again.
+    /// Keeps a message. It takes its place among the writes of the two people when this is called; the
+    /// future tells when it is on disk. A message that was kept before gets its first answer again.
     ///
     /// # Errors
     /// `Invalid` for a text that is blank or too long, or a client id that is no UUID; `NotFound` when
@@ -93,8 +93,8 @@ impl Messages {
         before.transpose().map_err(not_added)
     }
 
-    /// Gives a message of the user's own another text. It takes its place in the order of writes when
-    /// this is called; the future tells when it is on disk. An edit that was done before gets its first
+    /// Gives a message of the user's own another text. It takes its place among the changes of that message
+    /// when this is called; the future tells when it is on disk. An edit that was done before gets its first
     /// outcome again.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Messages {
     }
 
     /// Deletes a message of the user's own, for both; one that was deleted stays as it is. It takes its
-    /// place in the order of writes when this is called; the future tells when it is on disk.
+    /// place among the changes of that message when this is called; the future tells when it is on disk.
     ///
     /// # Errors
     /// `NotFound` for a message that is not in that chat, `Forbidden` for the partner's.

@@ -1,20 +1,23 @@
-//! What the server does by itself: it forgets what has expired, and looks whether the operator has
-//! ended sessions with a command beside it, whose sockets it then closes.
+//! What the server does by itself: it forgets what has expired, and closes the sockets of sessions that
+//! were ended elsewhere: by the operator, with a command beside it, or by another server.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::Notify;
+use tokio::time::{interval, sleep};
 
 use super::{Accounts, Live};
 use crate::store::StoreError;
 
 /// How often what has expired is forgotten.
 const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
-/// How often it is looked whether somebody else has written the database.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// When it is asked again which sessions have ended, after the store could not say.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// How often tasks are counted.
+const TASKS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Forgets what has expired, now and then, for ever.
 pub async fn sweep(accounts: Accounts, live: Arc<dyn Live>) {
@@ -39,46 +42,23 @@ pub async fn sweep_once(accounts: &Accounts, live: &dyn Live) -> Result<(), Stor
     accounts.sweep().await
 }
 
-/// Closes the sockets of sessions that another process has ended, within a second or so, for ever.
-pub async fn follow_other_processes(accounts: Accounts, live: Arc<dyn Live>) {
-    let mut interval = interval(LOOK_INTERVAL);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut known = None;
-    let mut failed = false;
-    let mut tasks = 0;
+/// Closes the sockets of sessions that were ended elsewhere, for ever. The store notifies `ended`
+/// ([`Store::maintain`](crate::store::Store::maintain)).
+pub async fn follow_ended_sessions(accounts: Accounts, live: Arc<dyn Live>, ended: Arc<Notify>) {
     loop {
-        interval.tick().await;
-        tell_of_tasks(&mut tasks);
-        match look(&accounts, &*live, known).await {
-            Ok(version) => (known, failed) = (Some(version), false),
-            Err(error) => {
-                if !failed && !matches!(error, StoreError::OutOfService) {
-                    tracing::warn!(%error, "it is unknown whether the operator ended sessions: {error}");
-                }
-                failed = true;
+        ended.notified().await;
+        let mut failed = false;
+        while let Err(error) = close_ended(&accounts, &*live).await {
+            if !failed && !matches!(error, StoreError::OutOfService) {
+                tracing::warn!(%error, "it is unknown whether the operator ended sessions: {error}");
             }
+            failed = true;
+            sleep(RETRY_INTERVAL).await;
         }
     }
 }
 
-/// Says how many tasks there are when their number has changed: one that grows for ever, while nobody
-/// is connected, is something that was not tidied away.
-fn tell_of_tasks(told: &mut usize) {
-    let tasks = Handle::current().metrics().num_alive_tasks();
-    if tasks != *told {
-        tracing::debug!(tasks, "{tasks} tasks are alive");
-        *told = tasks;
-    }
-}
-
-/// Gives the version of the database that was looked at. A failure leaves the old one, so that the
-/// next look does what this one could not.
-async fn look(accounts: &Accounts, live: &dyn Live, known: Option<i64>) -> Result<i64, StoreError> {
-    let version = accounts.store.written_elsewhere().await?;
-    // The first look may come after the first sockets, and after a command.
-    if known == Some(version) {
-        return Ok(version);
-    }
+async fn close_ended(accounts: &Accounts, live: &dyn Live) -> Result<(), StoreError> {
     let sessions = live.sessions();
     let keys = sessions.iter().map(|(_, session)| *session).collect();
     let ended: HashSet<_> = accounts.store.ended_sessions(keys).await?.into_iter().collect();
@@ -88,5 +68,20 @@ async fn look(accounts: &Accounts, live: &dyn Live, known: Option<i64>) -> Resul
             live.session_ended(user, session);
         }
     }
-    Ok(version)
+    Ok(())
+}
+
+/// Says how many tasks there are when their number has changed, for ever: one that grows while nobody is
+/// connected is something that was not tidied away.
+pub async fn tell_of_tasks() {
+    let mut interval = interval(TASKS_INTERVAL);
+    let mut told = 0;
+    loop {
+        interval.tick().await;
+        let tasks = Handle::current().metrics().num_alive_tasks();
+        if tasks != told {
+            tracing::debug!(tasks, "{tasks} tasks are alive");
+            told = tasks;
+        }
+    }
 }

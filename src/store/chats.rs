@@ -1,4 +1,4 @@
-//! Chats: each member's own row, with the count of what is new.
+//! Chats: what each of two people has of their conversation, with the count of what is new.
 
 use time::OffsetDateTime;
 
@@ -21,7 +21,8 @@ pub trait ChatStore: Send + Sync {
     -> Reply<Option<Opened>>;
 
     /// `user`'s chats, at most `limit`, that one first into which a message came last, or which was
-    /// opened last. Clocks do not matter: of two things the one that was called for later is later.
+    /// opened last. Clocks do not matter: of two such calls, through one handle, the later one is that which
+    /// was made after the other was answered.
     fn chats_of(&self, user: UserId, limit: u32) -> Reply<Vec<Chat>>;
 
     /// `user`'s chat with `partner`.

@@ -82,7 +82,7 @@ pub trait EditStore: Send + Sync {
         client_id: ClientId,
     ) -> Reply<Option<Result<Changed, NotEdited>>>;
 
-    /// Deletes a message of `user`'s own: its row stays, and nothing of its text, so that clients
+    /// Deletes a message of `user`'s own: nothing of its text stays, but the message does, so that clients
     /// learn of it. It does not count as new any more; the order of the chat lists and the
     /// conversation's last message stay. A message that was deleted before stays as it is.
     ///

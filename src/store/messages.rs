@@ -97,6 +97,12 @@ impl Older {
     }
 }
 
+/// Ids of messages grow in the order in which a person comes to see them: in one conversation they are the
+/// order of messages, and a message that can be read later than another of the same person, in whichever
+/// conversation, has the higher id. [`MessageStore::sync`] depends on that: a client asks for what is above
+/// the highest id that it knows. A sequence alone does not give it, since of two transactions under way
+/// the one with the higher number may be stored first. Ids of people who share no conversation may come in any
+/// order, and numbers may be missing.
 pub trait MessageStore: Send + Sync {
     /// Keeps a message, touches both members' chats, opens the receiver's where it is missing, and
     /// counts the message as new there (not in a chat with oneself).
@@ -136,7 +142,7 @@ pub trait MessageStore: Send + Sync {
         limit: u32,
     ) -> Reply<Option<Vec<Message>>>;
 
-    /// Messages after `since` in all chats of `user`, those that `user` sent included, oldest first,
-    /// at most `limit`; and the newest `chats` chats.
+    /// Messages with an id above `since` in all chats of `user`, those that `user` sent included, oldest
+    /// first, at most `limit`; and the newest `chats` chats.
     fn sync(&self, user: UserId, since: MessageId, limit: u32, chats: u32) -> Reply<Synced>;
 }

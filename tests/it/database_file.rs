@@ -67,7 +67,7 @@ async fn a_copy_of_the_one_file_of_an_idle_store_is_complete() {
     write(&*store, "one").await.unwrap();
     // The first look may come a moment after the write; the one after it finds the store idle.
     for _ in 0..2 {
-        store.written_elsewhere().await.unwrap();
+        store.look().await.unwrap();
     }
     assert_eq!(messages_in(&path), 1);
 
@@ -77,7 +77,7 @@ async fn a_copy_of_the_one_file_of_an_idle_store_is_complete() {
                VALUES (1, 1, 'two', '2026-01-01 00:00:00', 3)";
     beside.execute(row, ()).unwrap();
     for _ in 0..2 {
-        store.written_elsewhere().await.unwrap();
+        store.look().await.unwrap();
     }
     assert_eq!(messages_in(&path), 2);
 }
@@ -119,7 +119,7 @@ async fn a_database_that_is_taken_away_acknowledges_nothing_from_the_next_write_
 async fn an_idle_store_notices_at_the_next_look_that_its_file_is_gone() {
     let (store, dir) = store().await;
     fs::remove_file(dir.path().join("messenger.db")).unwrap();
-    assert!(matches!(store.written_elsewhere().await, Err(StoreError::OutOfService)));
+    assert!(matches!(store.look().await, Err(StoreError::OutOfService)));
     assert!(store.is_out_of_service());
 }
 
@@ -175,7 +175,7 @@ async fn is_noticed_when_copied_over(was_idle: bool) {
     }
     if was_idle {
         for _ in 0..2 {
-            store.written_elsewhere().await.unwrap();
+            store.look().await.unwrap();
         }
     }
     // The times of files are as coarse as the kernel's clock.
@@ -239,7 +239,7 @@ async fn what_other_connections_of_sqlite_do_to_the_file_is_no_fault() {
         let checkpoint = format!("PRAGMA wal_checkpoint({})", modes[round % modes.len()]);
         other.query_row(&checkpoint, (), |_| Ok(())).unwrap();
         if round % 7 == 0 {
-            store.written_elsewhere().await.unwrap();
+            store.look().await.unwrap();
         }
     }
     write(&*store, "after").await.unwrap();
@@ -323,7 +323,7 @@ async fn pages_and_the_health_command_tell_that_the_database_is_gone() {
     let site = Site::over_file(&path, &[]).await;
     let ann = site.user("ann").await;
     fs::remove_file(&path).unwrap();
-    assert!(site.store.written_elsewhere().await.is_err());
+    assert!(site.store.sweep_links(NOW).await.is_err());
     for page in ["/login", "/chats", "/nowhere"] {
         let response = ann.get(page).await;
         assert_eq!(response.status(), 503, "{page}");

@@ -4,14 +4,25 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
+use tempfile::TempDir;
 use time::Duration;
 use visavis::domain::{Body, ClientId, MessageId, UserId, Username};
+use visavis::store::sqlite::SqliteStore;
 use visavis::store::{MessageEdit, NewMessage, Store};
 
-use super::support::{NOW, flask_database, number, open, sqlite};
+use super::support::{NOW, flask_database, number};
 
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
+
+fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path).unwrap()
+}
+
+fn sqlite() -> (SqliteStore, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (open(&dir.path().join("messenger.db")), dir)
+}
 
 async fn add_people(store: &dyn Store) {
     for name in ["ann", "bob"] {
@@ -49,20 +60,20 @@ fn found(path: &Path, text: &str) -> usize {
 async fn the_text_of_a_deleted_message_is_in_no_file_after_the_next_look() {
     let (store, dir) = sqlite();
     let (file, log) = (dir.path().join("messenger.db"), dir.path().join("messenger.db-wal"));
-    add_people(&*store).await;
-    let id = send(&*store, "a secret that is told").await;
-    edit(&*store, id, "a secret that is edited", 1).await;
+    add_people(&store).await;
+    let id = send(&store, "a secret that is told").await;
+    edit(&store, id, "a secret that is edited", 1).await;
     // An idle store has all of it in the file.
     for _ in 0..3 {
-        store.written_elsewhere().await.unwrap();
+        store.look().await.unwrap();
     }
     assert_eq!(found(&file, "a secret that is"), 1);
-    edit(&*store, id, "a secret that is long enough for another place", 2).await;
-    delete(&*store, ANN, id).await;
+    edit(&store, id, "a secret that is long enough for another place", 2).await;
+    delete(&store, ANN, id).await;
     assert!(found(&log, "a secret that is") > 0, "the log has what was written before");
     // The server looks each second. It is not idle: there are writes between the looks.
-    send(&*store, "an answer").await;
-    store.written_elsewhere().await.unwrap();
+    send(&store, "an answer").await;
+    store.look().await.unwrap();
     assert_eq!(found(&file, "a secret that is"), 0);
     assert_eq!(found(&log, "a secret that is"), 0);
     assert_eq!(number(&file, "SELECT count(*) FROM messages WHERE message = ''"), 1);
@@ -72,28 +83,28 @@ async fn the_text_of_a_deleted_message_is_in_no_file_after_the_next_look() {
 async fn a_log_that_is_being_read_is_cut_when_its_reader_is_done() {
     let (store, dir) = sqlite();
     let (file, log) = (dir.path().join("messenger.db"), dir.path().join("messenger.db-wal"));
-    add_people(&*store).await;
-    let id = send(&*store, "a secret that is told").await;
+    add_people(&store).await;
+    let id = send(&store, "a secret that is told").await;
     let reader = Connection::open(&file).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM messages;").unwrap();
-    delete(&*store, ANN, id).await;
+    delete(&store, ANN, id).await;
     // A look waits for nobody.
     for _ in 0..2 {
-        store.written_elsewhere().await.unwrap();
+        store.look().await.unwrap();
     }
     assert!(found(&log, "a secret that is") > 0);
-    send(&*store, "what is sent meanwhile").await;
+    send(&store, "what is sent meanwhile").await;
     drop(reader);
-    store.written_elsewhere().await.unwrap();
+    store.look().await.unwrap();
     assert_eq!((found(&file, "a secret that is"), found(&log, "a secret that is")), (0, 0));
 }
 
 #[tokio::test]
 async fn a_log_that_a_crash_has_left_is_cut_at_the_first_look() {
     let (store, dir) = sqlite();
-    add_people(&*store).await;
-    let id = send(&*store, "a secret that is told").await;
-    delete(&*store, ANN, id).await;
+    add_people(&store).await;
+    let id = send(&store, "a secret that is told").await;
+    delete(&store, ANN, id).await;
     // What a crash at this moment would leave.
     let copy = tempfile::tempdir().unwrap();
     for name in ["messenger.db", "messenger.db-wal"] {
@@ -102,7 +113,7 @@ async fn a_log_that_a_crash_has_left_is_cut_at_the_first_look() {
     let log = copy.path().join("messenger.db-wal");
     assert!(found(&log, "a secret that is") > 0);
     let again = open(&copy.path().join("messenger.db"));
-    again.written_elsewhere().await.unwrap();
+    again.look().await.unwrap();
     assert_eq!(found(&log, "a secret that is"), 0);
     assert_eq!(found(&copy.path().join("messenger.db"), "a secret that is"), 0);
 }
@@ -124,24 +135,24 @@ async fn deletions_and_edits_to_shorter_texts_leave_no_copy_anywhere() {
     const MESSAGES: usize = 400;
     let (store, dir) = sqlite();
     let (file, log) = (dir.path().join("messenger.db"), dir.path().join("messenger.db-wal"));
-    add_people(&*store).await;
+    add_people(&store).await;
     let filling = "filling ".repeat(1500);
     let mut ids = Vec::new();
     for number in 0..MESSAGES {
         let bytes = [20, 200, 1500, 9000][number * 7 % 4] + number * 31 % 100;
-        ids.push(send(&*store, &format!("<secret {number}>{}", &filling[..bytes])).await);
+        ids.push(send(&store, &format!("<secret {number}>{}", &filling[..bytes])).await);
     }
     // Now and then, part of it is in the file and part in the log.
-    let look = async || store.written_elsewhere().await.unwrap();
+    let look = async || store.look().await.unwrap();
     for (number, round) in (0..MESSAGES).step_by(5).zip(0..) {
-        edit(&*store, ids[number], &format!("<secret {number}>"), round).await;
+        edit(&store, ids[number], &format!("<secret {number}>"), round).await;
         if round % 20 == 0 {
             look().await;
         }
     }
     let is_kept = |number: &usize| number.is_multiple_of(3);
     for number in (0..MESSAGES).rev().filter(|number| !is_kept(number)) {
-        delete(&*store, ANN, ids[number]).await;
+        delete(&store, ANN, ids[number]).await;
         if number % 50 == 0 {
             look().await;
         }
@@ -167,8 +178,8 @@ async fn texts_that_came_from_an_earlier_version_are_gone_as_well() {
     .unwrap();
     drop(old);
     let store = open(&file);
-    delete(&*store, ANN, MessageId(1)).await;
-    store.written_elsewhere().await.unwrap();
+    delete(&store, ANN, MessageId(1)).await;
+    store.look().await.unwrap();
     assert_eq!(found(&file, "a secret that is"), 0);
     drop(store);
 
@@ -178,7 +189,7 @@ async fn texts_that_came_from_an_earlier_version_are_gone_as_well() {
     let store = open(&file);
     let of_it = |column| format!("SELECT {column} FROM messages WHERE message = 'hello Bob'");
     let (id, sender) = (number(&file, &of_it("id")), number(&file, &of_it("sender_id")));
-    delete(&*store, UserId(sender), MessageId(id)).await;
-    store.written_elsewhere().await.unwrap();
+    delete(&store, UserId(sender), MessageId(id)).await;
+    store.look().await.unwrap();
     assert_eq!(found(&file, "hello Bob"), 0);
 }

@@ -14,6 +14,7 @@ mod conversations;
 mod conversion;
 mod cookies;
 mod database_file;
+mod database_location;
 mod deployment;
 mod export;
 mod erasure;

@@ -12,6 +12,7 @@ mod file_watch;
 mod flask;
 mod links;
 mod lock;
+mod maintenance;
 mod messages;
 mod names;
 mod open;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Notify;
 
 pub use self::backup::back_up;
 use self::conversations::Latest;
@@ -44,7 +46,7 @@ use self::partial::NewFile;
 pub use self::partial::abandon_new_files;
 pub use self::startup_check::Sound;
 use self::writer::Writer;
-use super::{Reply, Store, StoreError, Totals};
+use super::{Maintenance, Reply, Store, StoreError, Totals};
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,10 +58,10 @@ const READERS: u32 = 4;
 /// How long the end waits for a read that is under way.
 const LAST_READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A store in one SQLite file. [`SqliteStore::close`] ends it; so does dropping its last owner.
+/// A store in one SQLite file. [`Store::close`] ends it; so does dropping its last owner.
 pub struct SqliteStore {
     readers: Arc<Readers>,
-    writer: Writer,
+    writer: Arc<Writer>,
     watch: Arc<FileWatch>,
     latest: Latest,
     _lock: Option<FileLock>,
@@ -146,16 +148,17 @@ impl SqliteStore {
             Latest::read(&connection).map_err(|error| OpenError::from_sqlite(path, &error))?;
         let writer = Writer::start(connection, Arc::clone(&watch))
             .map_err(|error| OpenError::failed(path, error))?;
+        let writer = Arc::new(writer);
         Ok(Self { readers, writer, watch, latest, _lock: lock, converted })
     }
 
-    /// Ends the store: waits until every queued write is on disk, and folds the write-ahead log
-    /// into the file. What is asked for later is refused. Whoever still owns the store (a
-    /// connection that a stalled peer keeps) does not hold this up.
-    pub fn close(&self) {
-        // The writer's connection is the last to close, which removes the write-ahead log.
-        self.readers.close();
-        self.writer.close();
+    /// One round of [`Store::maintain`], now. Gives a number that another connection's commits change.
+    ///
+    /// # Errors
+    /// `OutOfService` when the file is no longer the one that was opened.
+    #[must_use]
+    pub fn look(&self) -> Reply<i64> {
+        self.writer.look()
     }
 
     /// What a start on the file at `path` would find: rights, the lock, every page, and each row of
@@ -239,9 +242,15 @@ impl Store for SqliteStore {
         })
     }
 
-    // Asked of the connection that writes: for any other, our own writes count as foreign.
-    fn written_elsewhere(&self) -> Reply<i64> {
-        self.writer.look()
+    fn maintain(&self, sessions_ended: Arc<Notify>) -> Maintenance {
+        Box::pin(maintenance::run(Arc::downgrade(&self.writer), sessions_ended))
+    }
+
+    fn close(&self) {
+        // The writer's connection is the last to close, which folds the write-ahead log into the file
+        // and removes it.
+        self.readers.close();
+        self.writer.close();
     }
 
     fn is_out_of_service(&self) -> bool {

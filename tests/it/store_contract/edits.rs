@@ -3,6 +3,7 @@
 use super::*;
 
 contract!(
+    changes_of_a_message_are_done_in_the_order_of_calls,
     an_edit_is_seen_by_both_and_raises_the_version_by_one,
     an_edit_to_the_same_text_changes_nothing,
     only_ones_own_messages_in_ones_own_chats_are_edited_and_deleted,
@@ -365,4 +366,23 @@ async fn notes_to_oneself_are_edited_and_deleted(store: AnyStore) {
     let gone = deleted(&store, ann, note).await;
     assert_eq!((gone.is_news(), gone.receiver_new_message_count), (true, 0));
     assert_eq!(view(&store, ann, ann).await.1, 0);
+}
+
+async fn changes_of_a_message_are_done_in_the_order_of_calls(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let sent = send(&store, ann, bob, "first").await;
+    let edits = (0..100).map(|number| edit(ann, sent.id, &format!("edit {number}"), number));
+    let mut editing: Vec<_> = edits.map(|edit| store.edit_message(edit)).collect();
+    // Awaited in another order than called.
+    editing.reverse();
+    let mut versions = Vec::new();
+    for editing in editing {
+        versions.push(editing.await.unwrap().unwrap().version);
+    }
+    assert!(versions.is_sorted_by(|later, earlier| later > earlier), "{versions:?}");
+    assert_eq!(view(&store, bob, ann).await.0, ["edit 99"]);
+    let deleting = store.delete_message(ann, sent.id, NOW);
+    let too_late = store.edit_message(edit(ann, sent.id, "back", 100));
+    assert_eq!(too_late.await.unwrap(), Err(NotEdited::Deleted));
+    assert!(deleting.await.unwrap().unwrap().is_news());
 }

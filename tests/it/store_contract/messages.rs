@@ -6,7 +6,7 @@ contract!(
     a_message_without_a_chat_is_not_kept,
     a_message_opens_the_receivers_chat_and_counts_there,
     a_note_to_oneself_is_kept_once_and_counts_nothing,
-    writes_are_stored_in_the_order_of_calls,
+    writes_of_two_people_are_stored_in_the_order_of_calls,
     a_message_sent_again_is_kept_once,
     a_client_id_belongs_to_its_sender,
     a_client_id_of_another_message_is_refused,
@@ -20,6 +20,7 @@ contract!(
     older_messages_come_in_pages_until_the_end,
     what_came_after_a_message_comes_in_pages_over_all_chats,
     what_others_say_to_each_other_does_not_come,
+    a_sync_misses_nothing_that_is_sent_meanwhile,
 );
 
 async fn a_message_without_a_chat_is_not_kept(store: AnyStore) {
@@ -51,17 +52,39 @@ async fn a_note_to_oneself_is_kept_once_and_counts_nothing(store: AnyStore) {
     assert_eq!(count, 0);
 }
 
-async fn writes_are_stored_in_the_order_of_calls(store: AnyStore) {
+async fn writes_of_two_people_are_stored_in_the_order_of_calls(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
-    let texts: Vec<String> = (0..500).map(|number| format!("message {number}")).collect();
-    let mut pending: Vec<_> =
-        texts.iter().map(|text| store.add_message(message(ann, bob, text))).collect();
-    // Awaited in another order than called.
-    pending.reverse();
-    for added in pending {
-        added.await.unwrap().unwrap();
+    let mut texts = Vec::new();
+    let (mut sending, mut others) = (Vec::new(), Vec::new());
+    for number in 0..500 {
+        let (one, other) = if number % 3 == 0 { (bob, ann) } else { (ann, bob) };
+        texts.push(format!("message {number}"));
+        sending.push(store.add_message(message(one, other, &texts[number])));
+        // What is sent from here on is refused, or counts as new.
+        let refused = store.set_blocked(other, one, true);
+        let stopped = store.add_message(message(one, other, "stopped"));
+        let taken_back = store.set_blocked(other, one, false);
+        let read = store.mark_read(other, one, ReadMark::Remaining(0));
+        others.push((refused, stopped, taken_back, read));
     }
-    assert_eq!(view(&store, bob, ann).await, (texts, 500));
+    // Awaited in another order than called.
+    for (refused, stopped, taken_back, read) in others.into_iter().rev() {
+        assert_eq!(read.await.unwrap().unwrap().state.new_message_count, 0);
+        assert_eq!(taken_back.await.unwrap(), Some(true));
+        assert_eq!(stopped.await.unwrap(), Err(NotAdded::BlockedByReceiver));
+        assert_eq!(refused.await.unwrap(), Some(true));
+    }
+    sending.reverse();
+    let mut added = Vec::new();
+    for sent in sending {
+        let sent = sent.await.unwrap().unwrap();
+        assert_eq!(sent.receiver_new_message_count, 1);
+        added.push((sent.version, sent.id));
+    }
+    added.reverse();
+    assert!(added.is_sorted_by(|one, next| one.0 < next.0 && one.1 < next.1), "{added:?}");
+    let all = changes(&store, ann, bob, Version(0), 1000).await.messages;
+    assert_eq!(all.into_iter().map(|message| message.message).collect::<Vec<_>>(), texts);
 }
 
 async fn a_message_sent_again_is_kept_once(store: AnyStore) {
@@ -268,4 +291,42 @@ async fn what_others_say_to_each_other_does_not_come(store: AnyStore) {
     let note = send(&store, eve, ann, "mine").await;
     let page = store.sync(eve, MessageId(0), 10, 10).await.unwrap();
     assert_eq!(page.messages.iter().map(|message| message.id).collect::<Vec<_>>(), [note.id]);
+}
+
+async fn a_sync_misses_nothing_that_is_sent_meanwhile(store: AnyStore) {
+    const EACH: usize = 100;
+    let ann = user(&store, "ann").await;
+    let mut sending = Vec::new();
+    for name in ["b", "c", "d", "e", "f", "g", "h", "i"] {
+        let partner = user(&store, name).await;
+        store.open_chat(partner, ann, NOW).await.unwrap();
+        let store = Arc::clone(&store);
+        sending.push(tokio::spawn(async move {
+            let mut ids = Vec::new();
+            for number in 0..EACH {
+                ids.push(send(&store, partner, ann, &number.to_string()).await.id);
+            }
+            ids
+        }));
+    }
+    let mut sent = 8 * EACH;
+    let (mut since, mut found) = (MessageId(0), Vec::new());
+    while sent > 0 {
+        let is_over = sending.iter().all(tokio::task::JoinHandle::is_finished);
+        let page = store.sync(ann, since, 7, 1).await.unwrap();
+        // All had been sent, so what is missing now is missed.
+        assert!(!is_over || !page.messages.is_empty(), "{sent} messages are missing");
+        for message in page.messages {
+            assert!(message.id > since, "{message:?} comes after {since:?}");
+            since = message.id;
+            found.push(message.id);
+            sent -= 1;
+        }
+    }
+    let mut expected = Vec::new();
+    for sent in sending {
+        expected.extend(sent.await.unwrap());
+    }
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }

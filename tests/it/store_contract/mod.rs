@@ -1,29 +1,40 @@
 //! What every store promises: one function a promise, stamped as a test for each store there is.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
+use tempfile::TempDir;
 use time::Duration;
 use visavis::domain::{
     Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
     UserId, Username, Version,
 };
 use visavis::store::{
-    Added, Changed, Changes, Digest, Extent, MessageEdit, NewMessage, NotAdded, NotDeleted,
-    NotEdited, Older, PageBounds, Store, StoreError, StoredSession,
+    Added, Changed, Changes, DatabaseLocation, Digest, Extent, MessageEdit, NewMessage, NotAdded,
+    NotDeleted, NotEdited, Older, PageBounds, Purpose, Store, StoreError, StoredSession, open,
+    open_beside,
 };
 
 use super::support::{NOW, extent};
 
+/// The arguments of each promise are the store and, after a semicolon, what opens it once more.
 macro_rules! contract {
-    ($($promise:ident),* $(,)?) => {
+    ($($promise:ident),* $(,)? $(; $($of_two:ident),* $(,)?)?) => {
         mod sqlite {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    let (store, _dir) = crate::support::sqlite();
+                    let (store, _, _dir) = $crate::store_contract::sqlite();
                     super::$promise(store).await;
                 }
             )*
+            $($(
+                #[tokio::test]
+                async fn $of_two() {
+                    let (store, database, _dir) = $crate::store_contract::sqlite();
+                    super::$of_two(store, database).await;
+                }
+            )*)?
         }
     };
 }
@@ -32,12 +43,22 @@ mod blocks;
 mod changes;
 mod chats;
 mod edits;
+mod handles;
 mod links;
 mod messages;
 mod sessions;
 mod users;
 
 type AnyStore = Arc<dyn Store>;
+
+/// A new store, where it is, and what removes it when it is dropped.
+fn sqlite() -> (AnyStore, DatabaseLocation, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/messenger.db", dir.path().display());
+    let database = DatabaseLocation::parse(OsStr::new(&url)).unwrap();
+    let store = open(&database, &mut |_| {}).unwrap().store;
+    (store, database, dir)
+}
 
 async fn user(store: &AnyStore, name: &str) -> UserId {
     store.add_user(&Username::parse(name).unwrap(), "hash").await.unwrap()

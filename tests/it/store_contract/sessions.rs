@@ -1,5 +1,8 @@
 //! Sessions: how long they live, and who ends them.
 
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
 use super::*;
 
 contract!(
@@ -10,7 +13,8 @@ contract!(
     a_session_is_ended_only_by_its_user,
     all_sessions_of_a_user_can_be_ended_but_one,
     an_ended_session_is_told_from_a_living_one,
-    a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right,
+    a_new_password_ends_the_other_sessions_only_where_the_old_one_was_right;
+    a_session_that_ends_elsewhere_is_notified,
 );
 
 async fn a_session_lives_until_it_expires_or_is_deleted(store: AnyStore) {
@@ -122,4 +126,26 @@ async fn an_ended_session_is_told_from_a_living_one(store: AnyStore) {
     assert_eq!(ended().await, [2, 4]);
     store.set_disabled(bob, Some(NOW)).await.unwrap();
     assert_eq!(ended().await, [2, 3, 4]);
+}
+
+async fn a_session_that_ends_elsewhere_is_notified(store: AnyStore, database: DatabaseLocation) {
+    let ann = user(&store, "ann").await;
+    store.add_session(session(1, Some(ann))).await.unwrap();
+    let ended = Arc::new(Notify::new());
+    let maintenance = tokio::spawn(store.maintain(Arc::clone(&ended)));
+    let notified = async || {
+        let is_in_time = timeout(std::time::Duration::from_secs(20), ended.notified()).await;
+        is_in_time.expect("no notification came");
+    };
+    // As it begins: what ended before is looked for, too.
+    notified().await;
+    let beside = open_beside(&database, Purpose::Write).unwrap();
+    for disabled_at in [Some(NOW), None] {
+        beside.set_disabled(ann, disabled_at).await.unwrap();
+        notified().await;
+    }
+    let key = session(1, None).key;
+    assert_eq!(store.ended_sessions(vec![key]).await.unwrap(), [key]);
+    beside.close();
+    maintenance.abort();
 }
