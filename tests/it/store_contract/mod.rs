@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
-    UserId, Username, Version,
+    Body, ClientId, ConversationState, LinkKey, Message, MessageId, NamePrefix, Pair, ReadMark,
+    SessionKey, TypedName, UserId, Username, Version,
 };
 use visavis::store::{
-    Added, Changed, Changes, Digest, Extent, MessageEdit, NewMessage, NotAdded, NotDeleted,
-    NotEdited, Older, PageBounds, Store, StoreError, StoredSession,
+    Added, CatchUpBounds, CaughtUp, Change, Changed, Changes, ConversationVersion, Digest, Extent,
+    Known, MessageEdit, NewMessage, NotAdded, NotDeleted, NotEdited, Older, OwnChange, PageBounds,
+    Store, StoreError, StoredSession,
 };
 
-use super::support::{NOW, extent};
+use super::support::{NOW, extent, new_count};
 
 macro_rules! contract {
     ($($promise:ident),* $(,)?) => {
@@ -29,6 +30,7 @@ macro_rules! contract {
 }
 
 mod blocks;
+mod catch_up;
 mod changes;
 mod chats;
 mod edits;
@@ -91,7 +93,7 @@ async fn count(store: &AnyStore, reader: UserId, partner: UserId) -> i64 {
 
 async fn mark(store: &AnyStore, reader: UserId, partner: UserId, mark: ReadMark) -> (i64, bool) {
     let marked = store.mark_read(reader, partner, mark).await.unwrap().unwrap();
-    (marked.state.new_message_count, marked.moved)
+    (marked.state.read.new_message_count, marked.change.is_some())
 }
 
 fn session(number: u8, user: Option<UserId>) -> StoredSession {
