@@ -23,5 +23,5 @@ pub use name::{NameKey, NamePrefix, TypedName, Username};
 pub use password::{NewPassword, TypedPassword};
 pub use session::SessionKey;
 pub use user::{User, UserId};
-pub use version::{Epoch, Version};
+pub use version::{Digest, Epoch, Version};
 pub use visible::{is_printable, shows};

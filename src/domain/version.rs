@@ -21,6 +21,17 @@ impl Version {
     }
 }
 
+/// What tells whether anything in somebody's list has changed: two digests are equal when nothing
+/// has, since versions only grow and no conversation leaves the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Digest {
+    /// How many conversations there are.
+    pub conversations: u32,
+    /// The sum of their versions.
+    pub versions: i64,
+}
+
 /// The UUID of a database. Versions are compared only under the same one: a restored backup has
 /// another, and a client that knows the old one reloads everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 use super::documents;
+use super::payload::Object;
 use super::table::{notifications, requests};
 use super::{Notification, Reader, Request};
 use crate::config::LimitedAction;
-use crate::domain::{ConversationState, MessageId, MessageState, Timestamp, User, UserId, Version};
-use crate::store::{self, Digest};
+use crate::domain::{
+    ConversationState, Digest, MessageId, MessageState, Timestamp, User, UserId, Version,
+};
 
 requests! {
     for<'a>:
@@ -76,23 +78,11 @@ notifications! {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct CatchUp {
-    epoch: Option<String>,
-    digest: Option<Digest>,
+    pub epoch: Option<String>,
+    #[cfg_attr(test, schemars(with = "Option<Digest>"))]
+    pub digest: Option<Object<Digest>>,
     #[serde(default)]
-    known: Vec<(UserId, Version)>,
-}
-
-impl CatchUp {
-    #[must_use]
-    pub fn known(self) -> store::Known {
-        let epoch = self.epoch.and_then(|epoch| epoch.parse().ok());
-        let version = |(partner, version)| store::ConversationVersion { partner, version };
-        store::Known {
-            epoch,
-            digest: self.digest,
-            versions: self.known.into_iter().map(version).collect(),
-        }
-    }
+    pub known: Vec<(UserId, Version)>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -189,13 +179,6 @@ pub struct ChangedConversation {
     pub more: bool,
 }
 
-impl From<store::Changes> for ChangedConversation {
-    fn from(changes: store::Changes) -> Self {
-        let store::Changes { partner, state, messages, complete_to, more } = changes;
-        Self { conversation: Conversation::named(partner, state), messages, complete_to, more }
-    }
-}
-
 /// What has changed in all conversations, of one moment.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -210,15 +193,6 @@ pub struct CaughtUp {
     pub more: bool,
 }
 
-impl CaughtUp {
-    #[must_use]
-    pub fn of(user_id: UserId, caught_up: store::CaughtUp) -> Self {
-        let store::CaughtUp { epoch, digest, conversations, more } = caught_up;
-        let conversations = conversations.into_iter().map(ChangedConversation::from).collect();
-        Self { user_id, epoch: epoch.to_string(), digest, conversations, more }
-    }
-}
-
 /// A page of a conversation.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -228,13 +202,6 @@ pub struct History {
     pub messages: Vec<MessageState>,
     /// There are older messages.
     pub more: bool,
-}
-
-impl From<store::HistoryPage> for History {
-    fn from(page: store::HistoryPage) -> Self {
-        let store::HistoryPage { partner, state, messages, more } = page;
-        Self { conversation: Conversation::named(partner, state), messages, more }
-    }
 }
 
 #[derive(Debug, Serialize)]

@@ -12,11 +12,15 @@ use crate::domain::{Error, ReadMark, UserId};
 use crate::protocol::Request;
 pub use crate::protocol::ours::AnyRequest;
 use crate::protocol::ours::{
-    CatchUp, CaughtUp, Conversation, ConversationChanged, DeleteMessage, EditMessage, GetChanges,
-    GetHistory, MarkDelivered, MarkRead, MessageChanged, SendMessage, SentMessage, SetBlocked,
+    CatchUp, CaughtUp, ChangedConversation, Conversation, ConversationChanged, DeleteMessage,
+    EditMessage, GetChanges, GetHistory, History, MarkDelivered, MarkRead, MessageChanged,
+    SendMessage, SentMessage, SetBlocked,
 };
+use crate::protocol::payload::Object;
 use crate::service;
-use crate::store::{Added, Change, Changed, OwnChange};
+use crate::store::{
+    self, Added, Change, Changed, Changes, ConversationVersion, HistoryPage, Known, OwnChange,
+};
 
 /// Hands a request to what handles it, in the order of the socket's packets.
 pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, ack: AckSender) {
@@ -24,9 +28,9 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
     match request {
         AnyRequest::CatchUp(request) => {
             read(realtime, seat, Ack::<CatchUp>::new(ack), async move |realtime| {
-                let known = request.known();
+                let known = known(request);
                 let caught_up = realtime.services.conversations.catch_up(user, known).await?;
-                Ok(CaughtUp::of(user, caught_up))
+                Ok(told(user, caught_up))
             })
         }
         AnyRequest::GetChanges(asked) => {
@@ -34,14 +38,16 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 let conversations = &realtime.services.conversations;
                 let changes =
                     conversations.changes(user, asked.partner_id, asked.since, asked.at_most);
-                Ok(changes.await?.into())
+                Ok(changed(changes.await?))
             })
         }
         AnyRequest::GetHistory(asked) => {
             read(realtime, seat, Ack::<GetHistory>::new(ack), async move |realtime| {
                 let conversations = &realtime.services.conversations;
                 let (before, at_most) = (asked.before_id, asked.at_most);
-                Ok(conversations.history(user, asked.partner_id, before, at_most).await?.into())
+                let page = conversations.history(user, asked.partner_id, before, at_most);
+                let HistoryPage { partner, state, messages, more } = page.await?;
+                Ok(History { conversation: Conversation::named(partner, state), messages, more })
             })
         }
         AnyRequest::SendMessage(message) => send(realtime, seat, message, Ack::new(ack)),
@@ -79,6 +85,29 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
             );
         }
     }
+}
+
+/// What a client has, by its request.
+fn known(CatchUp { epoch, digest, known }: CatchUp) -> Known {
+    let version = |(partner, version)| ConversationVersion { partner, version };
+    Known {
+        epoch: epoch.and_then(|epoch| epoch.parse().ok()),
+        digest: digest.map(|Object(digest)| digest),
+        versions: known.into_iter().map(version).collect(),
+    }
+}
+
+fn told(user_id: UserId, caught_up: store::CaughtUp) -> CaughtUp {
+    let store::CaughtUp { epoch, digest, conversations, more } = caught_up;
+    let conversations = conversations.into_iter().map(changed).collect();
+    CaughtUp { user_id, epoch: epoch.to_string(), digest, conversations, more }
+}
+
+fn changed(
+    Changes { partner, state, messages, complete_to, more }: Changes,
+) -> ChangedConversation {
+    let conversation = Conversation::named(partner, state);
+    ChangedConversation { conversation, messages, complete_to, more }
 }
 
 /// Answers what only reads, in its turn.

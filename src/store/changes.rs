@@ -2,11 +2,9 @@
 //! each conversation, the version up to which it has everything, and asks for what has a version
 //! above; it gets each message once, as it is now.
 
-use serde::{Deserialize, Serialize};
-
 use super::Reply;
 use crate::domain::{
-    ConversationState, Epoch, MessageId, MessageState, Pair, User, UserId, Version,
+    ConversationState, Digest, Epoch, MessageId, MessageState, Pair, User, UserId, Version,
 };
 
 /// One change of a conversation, which raised its version by one.
@@ -43,17 +41,6 @@ pub struct OwnChange {
 pub struct ConversationVersion {
     pub partner: UserId,
     pub version: Version,
-}
-
-/// What tells whether anything in somebody's list has changed: two digests are equal when nothing
-/// has, since versions only grow and no conversation leaves the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Digest {
-    /// How many conversations there are.
-    pub conversations: u32,
-    /// The sum of their versions.
-    pub versions: i64,
 }
 
 /// How much of a conversation is asked for. The first message comes whatever its length, so that

@@ -20,8 +20,8 @@ use std::pin::Pin;
 
 pub use blocks::BlockStore;
 pub use changes::{
-    CatchUpBounds, CaughtUp, Change, ChangeStore, Changes, ConversationVersion, Digest,
-    HistoryPage, Known, OwnChange, PageBounds,
+    CatchUpBounds, CaughtUp, Change, ChangeStore, Changes, ConversationVersion, HistoryPage, Known,
+    OwnChange, PageBounds,
 };
 pub use chats::{ChatStore, Opened};
 pub use edits::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited};

@@ -9,10 +9,11 @@ use super::chats::named;
 use super::conversations::Conversation;
 use super::sessions::moment;
 use crate::domain::{
-    ClientId, ConversationState, Epoch, MessageId, MessageState, Timestamp, User, UserId, Version,
+    ClientId, ConversationState, Digest, Epoch, MessageId, MessageState, Timestamp, User, UserId,
+    Version,
 };
 use crate::store::{
-    CatchUpBounds, CaughtUp, ChangeStore, Changes, ConversationVersion, Digest, HistoryPage, Known,
+    CatchUpBounds, CaughtUp, ChangeStore, Changes, ConversationVersion, HistoryPage, Known,
     PageBounds, Reply,
 };
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, ConversationState, LinkKey, Message, MessageId, NamePrefix, Pair, ReadMark,
-    SessionKey, TypedName, UserId, Username, Version,
+    Body, ClientId, ConversationState, Digest, LinkKey, Message, MessageId, NamePrefix, Pair,
+    ReadMark, SessionKey, TypedName, UserId, Username, Version,
 };
 use visavis::store::{
-    Added, CatchUpBounds, CaughtUp, Change, Changed, Changes, ConversationVersion, Digest, Extent,
-    Known, MessageEdit, NewMessage, NotAdded, NotDeleted, NotEdited, Older, OwnChange, PageBounds,
-    Store, StoreError, StoredSession,
+    Added, CatchUpBounds, CaughtUp, Change, Changed, Changes, ConversationVersion, Extent, Known,
+    MessageEdit, NewMessage, NotAdded, NotDeleted, NotEdited, Older, OwnChange, PageBounds, Store,
+    StoreError, StoredSession,
 };
 
 use super::support::{NOW, extent, new_count};
