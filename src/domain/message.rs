@@ -68,7 +68,8 @@ impl MessageState {
     /// As [`Message::wire_bytes`].
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
-        encoded_bytes(&self.text) + 80
+        // Ids, timestamp, version and the names of the fields.
+        encoded_bytes(&self.text) + 75
     }
 
     /// The message as that one of the two sees it.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 use super::documents;
+use super::payload::Object;
 use super::table::{notifications, requests};
 use super::{Notification, Reader, Request};
 use crate::config::LimitedAction;
@@ -78,7 +79,8 @@ notifications! {
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct CatchUp {
     pub epoch: Option<String>,
-    pub digest: Option<Digest>,
+    #[cfg_attr(test, schemars(with = "Option<Digest>"))]
+    pub digest: Option<Object<Digest>>,
     /// The id of each partner, and a version.
     #[serde(default)]
     pub known: Vec<(UserId, Version)>,

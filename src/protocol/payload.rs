@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::domain::UserId;
 
 /// A payload that is a JSON object. Serde would take an array for a struct, too.
+#[derive(Debug)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -16,6 +16,7 @@ use crate::protocol::ours::{
     EditMessage, GetChanges, GetHistory, History, MarkDelivered, MarkRead, MessageChanged,
     SendMessage, SentMessage, SetBlocked,
 };
+use crate::protocol::payload::Object;
 use crate::service;
 use crate::store::{
     self, Added, Change, Changed, Changes, ConversationVersion, HistoryPage, Known, OwnChange,
@@ -255,6 +256,7 @@ where
 fn known(CatchUp { epoch, digest, known }: CatchUp) -> Known {
     let version = |(partner, version)| ConversationVersion { partner, version };
     let epoch = epoch.and_then(|epoch| epoch.parse().ok());
+    let digest = digest.map(|Object(digest)| digest);
     Known { epoch, digest, versions: known.into_iter().map(version).collect() }
 }
 

@@ -109,9 +109,10 @@ pub struct CaughtUp {
 pub struct CatchUpBounds {
     /// At least 1.
     pub conversations_max: u32,
-    /// Of each conversation.
+    /// Of each conversation. At least 1.
     pub messages_max: u32,
-    /// Of all together; the first message comes whatever its length.
+    /// The sum of [`MessageState::wire_bytes`] over all conversations. The first message of a
+    /// conversation comes whatever its length, and ends the answer where it is more than that.
     pub bytes_max: usize,
 }
 

@@ -4,6 +4,7 @@ use time::Duration;
 use visavis::clock::Clock;
 use visavis::domain::{SessionKey, TypedName, User, UserId};
 use visavis::service::{Live, upkeep};
+use visavis::store::Change;
 
 use super::support::site::{Browser, Site, led_to};
 
@@ -258,7 +259,7 @@ impl Live for Open {
         self.0.clone()
     }
 
-    fn chat_opened(&self, _: UserId, _: &User) {}
+    fn chat_opened(&self, _: User, _: User, _: Change) {}
 
     fn session_ended(&self, _: UserId, _: SessionKey) {}
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 use time::Duration;
-use visavis::domain::{Body, ClientId, MessageId, ReadMark, UserId, Username};
+use visavis::domain::{Body, ClientId, MessageId, Pair, ReadMark, UserId, Username};
 use visavis::store::{MessageEdit, NewMessage, Store};
 
 use super::support::{NOW, flask_database, open, sqlite};
@@ -29,7 +29,8 @@ fn message(sender: UserId, receiver: UserId, client_id: &str) -> NewMessage {
 fn edit(user: UserId, id: MessageId, text: &str) -> MessageEdit {
     let body = Body::parse(text.into(), 10).unwrap();
     let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").unwrap();
-    MessageEdit { user, id, body, at: NOW, oldest: NOW, client_id }
+    let partner = Pair::of(ANN, BOB).partner_of(user);
+    MessageEdit { user, partner, id, body, at: NOW, oldest: NOW, client_id }
 }
 
 /// The people and the version of each row, and the versions of its messages.
@@ -75,11 +76,13 @@ async fn each_change_raises_the_version_by_one_and_what_changes_nothing_leaves_i
     assert_eq!(versions(&path), said(2, "2"));
     let newest = ReadMark::UpTo(MessageId(i64::MAX));
     for moved in [true, false] {
-        assert_eq!(store.mark_read(ANN, BOB, newest).await.unwrap().unwrap().moved, moved);
+        let marked = store.mark_read(ANN, BOB, newest).await.unwrap().unwrap();
+        assert_eq!(marked.change.is_some(), moved);
         assert_eq!(versions(&path), said(3, "2"));
     }
     for changed in [true, false] {
-        assert_eq!(store.set_blocked(ANN, BOB, true).await.unwrap(), Some(changed));
+        let set = store.set_blocked(ANN, BOB, true).await.unwrap().unwrap();
+        assert_eq!(set.change.is_some(), changed);
         assert_eq!(versions(&path), said(4, "2"));
     }
     assert!(send(BOB, ANN, "").await.is_err());
@@ -94,7 +97,7 @@ async fn each_change_raises_the_version_by_one_and_what_changes_nothing_leaves_i
     store.edit_message(edit(ANN, last, "hello")).await.unwrap().unwrap();
     assert_eq!(versions(&path), said(7, "7 6"));
     for _ in 0..2 {
-        store.delete_message(BOB, first, NOW).await.unwrap().unwrap();
+        store.delete_message(BOB, ANN, first, NOW).await.unwrap().unwrap();
         assert_eq!(versions(&path), said(8, "8 6"));
     }
 

@@ -159,7 +159,7 @@ async fn each_chat_keeps_its_count_and_reading_on_takes_it_down() {
     assert_eq!(newest.messages[2].id, newest.read.last_read_id);
     let mark = ReadMark::UpTo(newest.messages[1].id);
     let marked = store.mark_read(UserId(6), UserId(1), mark).await.unwrap().unwrap();
-    assert_eq!(marked.state.new_message_count, 1);
+    assert_eq!(marked.state.read.new_message_count, 1);
 }
 
 #[tokio::test]

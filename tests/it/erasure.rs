@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use time::Duration;
-use visavis::domain::{Body, ClientId, MessageId, UserId, Username};
+use visavis::domain::{Body, ClientId, MessageId, Pair, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{MessageEdit, NewMessage, Store};
 
@@ -42,12 +42,13 @@ async fn edit(store: &dyn Store, id: MessageId, text: &str, number: u16) {
     let client_id = format!("0190f5a0-0000-7000-8000-00000000{number:04x}");
     let client_id = ClientId::parse(&client_id).unwrap();
     let oldest = NOW - Duration::DAY;
-    let edit = MessageEdit { user: ANN, id, body, at: NOW, oldest, client_id };
+    let edit = MessageEdit { user: ANN, partner: BOB, id, body, at: NOW, oldest, client_id };
     store.edit_message(edit).await.unwrap().unwrap();
 }
 
 async fn delete(store: &dyn Store, user: UserId, id: MessageId) {
-    store.delete_message(user, id, NOW).await.unwrap().unwrap();
+    let partner = Pair::of(ANN, BOB).partner_of(user);
+    store.delete_message(user, partner, id, NOW).await.unwrap().unwrap();
 }
 
 /// How often `text` stands in a file; 0 where there is no file.

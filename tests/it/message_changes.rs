@@ -8,7 +8,7 @@ use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::domain::{Error, MessageId, SessionKey, User, UserId, Username};
 use visavis::service::{EditMessage, Limits, Live, Passwords, SendMessage, Services, upkeep};
-use visavis::store::Store;
+use visavis::store::{Change, Store};
 
 use super::support::{NOW, StillClock, sqlite};
 
@@ -38,8 +38,14 @@ fn message(text: &str) -> SendMessage {
     SendMessage { sender: ANN, receiver: BOB, text: text.to_owned(), client_id }
 }
 
+fn partner_of(user: UserId) -> UserId {
+    if user == BOB { ANN } else { BOB }
+}
+
+/// An edit of somebody's in the chat with bob, or of bob's in the one with ann.
 fn edit(user: UserId, id: MessageId, text: &str, client_id: &str) -> EditMessage {
-    EditMessage { user, id, text: text.to_owned(), client_id: client_id.to_owned() }
+    let (partner, text) = (partner_of(user), text.to_owned());
+    EditMessage { user, partner, id, text, client_id: client_id.to_owned() }
 }
 
 async fn refusal(services: &Services, edit: EditMessage) -> String {
@@ -64,7 +70,9 @@ async fn each_refusal_says_what_is_wrong_and_what_can_be_done() {
     ] {
         assert_eq!(refusal(&services, edit(user, id, text, client_id)).await, expected);
     }
-    let delete = async |user| services.messages.delete(user, id).await.unwrap_err().to_string();
+    let delete = async |user| {
+        services.messages.delete(user, partner_of(user), id).await.unwrap_err().to_string()
+    };
     assert_eq!(delete(BOB).await, "somebody else wrote this message; you can delete your own");
     assert_eq!(delete(CYD).await, "there is no such message");
 
@@ -83,7 +91,7 @@ async fn each_refusal_says_what_is_wrong_and_what_can_be_done() {
     let reused = "client_id was sent before with another message; make a new one";
     assert_eq!(sent.unwrap().await.unwrap_err().to_string(), reused);
 
-    services.messages.delete(ANN, id).await.unwrap();
+    services.messages.delete(ANN, BOB, id).await.unwrap();
     let gone = "this message was deleted; write a new one";
     assert_eq!(refusal(&services, edit(ANN, id, "x", OTHER_ID)).await, gone);
 }
@@ -101,9 +109,9 @@ async fn a_message_is_edited_within_a_day_and_deleted_at_any_time() {
     assert_eq!(refusal(&services, edit(ANN, id, "late", OTHER_ID)).await, late);
     // The edit that was done in time stays done.
     let again = services.messages.edit(edit(ANN, id, "edited", ID)).unwrap().await.unwrap();
-    assert!(!again.is_news());
+    assert!(!again.change.is_some());
     clock.pass(Duration::weeks(100));
-    assert!(services.messages.delete(ANN, id).await.unwrap().is_news());
+    assert!(services.messages.delete(ANN, BOB, id).await.unwrap().change.is_some());
 }
 
 #[tokio::test]
@@ -122,7 +130,7 @@ async fn what_was_done_is_known_also_where_a_rule_would_refuse_it_now() {
     let again = now.messages.send(message("a long message")).unwrap().await.unwrap();
     assert_eq!((again.id, again.duplicate), (sent.id, true));
     let again = now.messages.edit(edited.clone()).unwrap().await.unwrap();
-    assert_eq!((again.is_news(), &*again.message.message), (false, "a longer message"));
+    assert_eq!((again.change.is_some(), &*again.message.text), (false, "a longer message"));
     let other = SendMessage { client_id: Some(OTHER_ID.to_owned()), ..message("a new message") };
     let refused = now.messages.send(other.clone()).unwrap().await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
@@ -147,7 +155,7 @@ impl Live for Nobody {
         Vec::new()
     }
 
-    fn chat_opened(&self, _: UserId, _: &User) {}
+    fn chat_opened(&self, _: User, _: User, _: Change) {}
 
     fn session_ended(&self, _: UserId, _: SessionKey) {}
 
@@ -172,7 +180,7 @@ async fn an_edit_is_known_for_a_week_and_never_done_twice() {
         editing
     };
     clock.pass(Duration::weeks(1));
-    assert!(!again().await.unwrap().is_news());
+    assert!(!again().await.unwrap().change.is_some());
     clock.pass(Duration::SECOND);
     assert!(matches!(again().await, Err(Error::Forbidden(_))));
 }

@@ -11,7 +11,7 @@ use visavis::store::sqlite::{Inspection, SqliteStore};
 use visavis::store::{NewMessage, NotAdded, StoredSession};
 
 use super::support::log::{self, lines_with};
-use super::support::{NOW, extent, looked_into, open, sqlite};
+use super::support::{NOW, extent, looked_into, new_count, open, sqlite};
 
 const VERSION_1: &str = include_str!("../fixtures/schema-1.sql");
 const VERSION_2: &str = include_str!("../fixtures/schema-2.sql");
@@ -263,7 +263,7 @@ async fn what_two_people_had_is_one_conversation_with_everything_in_it() {
             store.add_message(message).await.unwrap()
         };
         let added = send(4, 1, "").await.unwrap();
-        assert_eq!((added.id.0, added.receiver_new_message_count), (10, 1));
+        assert_eq!((added.id.0, new_count(added.change.as_ref(), UserId(1))), (10, 1));
         assert!(send(2, 1, KNOWN).await.is_ok_and(|added| added.duplicate && added.id.0 == 2));
         let blocks = [(1, 2), (2, 1), (1, 3), (3, 1), (4, 5), (5, 4)];
         if version > 1 {
@@ -280,14 +280,16 @@ async fn what_two_people_had_is_one_conversation_with_everything_in_it() {
             }
             for user in [1, 2] {
                 let lifted = store.set_blocked(UserId(user), UserId(3 - user), false).await;
-                assert_eq!(lifted.unwrap(), Some(true));
+                assert!(lifted.unwrap().unwrap().change.is_some());
             }
         }
-        assert_eq!(send(2, 1, "").await.unwrap().receiver_new_message_count, 3);
+        let added = send(2, 1, "").await.unwrap();
+        assert_eq!(new_count(added.change.as_ref(), UserId(1)), 3);
         let first = store.chats_of(UserId(1), 1).await.unwrap();
         assert_eq!(first[0].partner.username, "bob");
         // Chats with those who wrote by hand are opened as any others are, and show it.
-        assert!(store.open_chat(UserId(3), UserId(4), NOW).await.unwrap().unwrap().new);
+        let opened = store.open_chat(UserId(3), UserId(4), NOW).await.unwrap().unwrap();
+        assert!(opened.change.is_some());
         assert_eq!(texts(3, 4).await.unwrap(), [(7, "by hand".to_owned())]);
         drop(store);
         assert_versions(&path);

@@ -132,7 +132,7 @@ fn catch_up(
         };
         let found = &mut caught_up.conversations;
         if found.len() >= usize::try_from(bounds.conversations_max).unwrap_or(usize::MAX)
-            || left == 0
+            || left == 0 && !found.is_empty()
         {
             caught_up.more = true;
             break;

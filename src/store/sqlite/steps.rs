@@ -13,8 +13,8 @@ use time::macros::datetime;
 use super::SqliteStore;
 use crate::domain::{Body, ClientId, MessageId, NamePrefix, ReadMark, UserId, Version};
 use crate::store::{
-    BlockStore, ChangeStore, ChatStore, EditStore, Extent, MessageEdit, MessageStore, NewMessage,
-    Older, PageBounds, UserStore,
+    BlockStore, CatchUpBounds, ChangeStore, ChatStore, ConversationVersion, EditStore, Extent,
+    Known, MessageEdit, MessageStore, NewMessage, Older, PageBounds, StoreError, UserStore,
 };
 
 static STEPS: LazyLock<Mutex<HashMap<PathBuf, Arc<AtomicU64>>>> = LazyLock::new(Mutex::default);
@@ -40,15 +40,22 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<()> {
 const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
 const ANN: UserId = UserId(1);
 const BOB: UserId = UserId(2);
+const NEWEST: MessageId = MessageId(i64::MAX);
 const ID: &str = "0190f5a0-0000-7000-8000-000000000001";
 /// A mark that is far from both ends walks over as many messages as it may, at either end.
 const MIDDLE: &str = "read mark in the middle";
 const WALK_STEPS_MAX: u64 = 20_000;
 /// How many chats ann has beside the one with bob, as a rule.
 const OTHER_CHATS: i64 = 50;
-/// What came after a message is looked for in the index of all chats, which has few bytes for each. A
-/// digest reads the row of each.
-const SYNCS: [&str; 3] = ["sync", "sync of the chats", "digest"];
+/// What came after a message is looked for in the index of all chats, which has few bytes for each.
+/// Catching up reads the row of each.
+const SYNCS: [&str; 5] = [
+    "sync",
+    "sync of the chats",
+    "catching up with nothing",
+    "catching up with old versions",
+    "catching up with everything",
+];
 
 /// A store in which bob has sent ann `unread` messages that she has not read, and ann has
 /// `other_chats`.
@@ -79,6 +86,19 @@ fn store(unread: i64, other_chats: i64) -> (SqliteStore, PathBuf, tempfile::Temp
     transaction.commit().unwrap();
     drop(connection);
     (SqliteStore::open(&path).unwrap(), path, dir)
+}
+
+/// What ann has who has caught up with all, and with bob's conversation up to that version only.
+async fn known(store: &SqliteStore, with_bob: Version) -> Known {
+    let bounds =
+        CatchUpBounds { conversations_max: u32::MAX, messages_max: 1, bytes_max: usize::MAX };
+    let all = store.catch_up(ANN, Known::default(), bounds).await.unwrap();
+    let versions = all.conversations.iter().map(|found| {
+        let partner = found.partner.id;
+        let version = if partner == BOB { with_bob } else { found.complete_to };
+        ConversationVersion { partner, version }
+    });
+    Known { epoch: Some(all.epoch), digest: Some(all.digest), versions: versions.collect() }
 }
 
 /// The steps of each call, by its name.
@@ -114,6 +134,7 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
     });
     let edit = |id| MessageEdit {
         user: BOB,
+        partner: ANN,
         id,
         body: Body::parse("hello, ann".into(), 100).unwrap(),
         at: NOW,
@@ -122,7 +143,9 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
     };
     call!("edit", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
     call!("edit again", async { store.edit_message(edit(oldest)).await.map(Result::unwrap) });
-    call!("delete", async { store.delete_message(BOB, oldest, NOW).await.map(Result::unwrap) });
+    call!("delete", async {
+        store.delete_message(BOB, ANN, oldest, NOW).await.map(Result::unwrap)
+    });
     call!("sweep of edits", store.sweep_edits(NOW));
     call!("sync", store.sync(ANN, MessageId(unread - 50), 100, 1000));
     call!("sync of the chats", store.sync(ANN, MessageId(i64::MAX), 100, 1000));
@@ -130,14 +153,28 @@ async fn calls(unread: i64, other_chats: i64) -> Vec<(&'static str, u64)> {
     call!("all changes, from the first on", store.changes(ANN, BOB, Version(0), bounds));
     call!("newest states", store.history(ANN, BOB, None, bounds));
     call!("states before a message", store.history(ANN, BOB, Some(oldest), bounds));
-    call!("versions", store.versions_of(ANN, 41));
-    call!("digest", store.digest_of(ANN));
+    let known = known(&store, Version(unread - 50)).await;
+    let caught_up =
+        CatchUpBounds { conversations_max: 1000, messages_max: 100, bytes_max: 1_000_000 };
+    let catch_up = async |known, conversations: i64| {
+        let caught_up = store.catch_up(ANN, known, caught_up).await?;
+        assert_eq!(i64::try_from(caught_up.conversations.len()), Ok(conversations));
+        Ok::<_, StoreError>(caught_up)
+    };
+    let old = Known { digest: None, ..known.clone() };
+    call!("catching up with nothing", catch_up(Known::default(), (1 + other_chats).min(1000)));
+    call!("catching up with old versions", catch_up(old, 1));
+    call!("catching up with everything", catch_up(known, 0));
+    for (name, up_to) in [("mark of delivery", oldest), ("mark of delivery of all", NEWEST)] {
+        call!(name, async {
+            let marked = store.mark_delivered(ANN, BOB, up_to).await?;
+            assert!(marked.is_some_and(|marked| marked.change.is_some()));
+            Ok::<_, StoreError>(())
+        });
+    }
     call!("read mark near the end", store.mark_read(ANN, BOB, ReadMark::Remaining(unread - 200)));
     call!(MIDDLE, store.mark_read(ANN, BOB, ReadMark::Remaining(unread / 2)));
-    call!(
-        "read mark up to the newest",
-        store.mark_read(ANN, BOB, ReadMark::UpTo(MessageId(i64::MAX)))
-    );
+    call!("read mark up to the newest", store.mark_read(ANN, BOB, ReadMark::UpTo(NEWEST)));
     call!("list of chats", store.chats_of(ANN, 41));
     call!("count of chats", store.chat_count(ANN, 541));
     call!("open a chat", store.open_chat(BOB, UserId(3), NOW));

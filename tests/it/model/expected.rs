@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use visavis::domain::{DELETED_TEXT, MessageId};
+use visavis::domain::{ConversationState, DELETED_TEXT, MessageId, ReadState, Version};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -24,6 +24,10 @@ pub struct Expected {
     deleted: BTreeSet<MessageId>,
     /// Read positions, by (user, partner); there is one for each open chat.
     chats: BTreeMap<(usize, usize), MessageId>,
+    /// Marks of delivery, as read positions.
+    delivered: BTreeMap<(usize, usize), MessageId>,
+    /// How often something has changed between two people.
+    changes: BTreeMap<(usize, usize), i64>,
     /// Who has blocked whom.
     blocks: BTreeSet<(usize, usize)>,
     /// The partners of each user, newest last.
@@ -129,6 +133,41 @@ impl Expected {
         if let Some(position) = self.chats.get_mut(&(user, partner)) {
             *position = id.max(*position);
         }
+    }
+
+    /// A device of the user's has everything up to that message.
+    pub fn deliver_up_to(&mut self, user: usize, partner: usize, id: MessageId) {
+        let newest = self.between(user, partner).map(|said| said.id).next_back();
+        let id = newest.map_or(MessageId(0), |newest| newest.min(id));
+        let mark = self.delivered.entry((user, partner)).or_default();
+        *mark = id.max(*mark);
+    }
+
+    /// Something changes between the two: the version before.
+    pub fn change(&mut self, user: usize, partner: usize) -> Version {
+        let changes = self.changes.entry((user.min(partner), user.max(partner))).or_default();
+        *changes += 1;
+        Version(*changes - 1)
+    }
+
+    /// The conversation as `user` sees it, who may not have it.
+    pub fn state(&self, user: usize, partner: usize) -> Option<ConversationState> {
+        let read = |user, partner| self.chats.get(&(user, partner)).copied().unwrap_or_default();
+        let delivered = |user, partner| {
+            let mark = self.delivered.get(&(user, partner)).copied().unwrap_or_default();
+            mark.max(read(user, partner))
+        };
+        self.is_open(user, partner).then(|| ConversationState {
+            version: Version(self.changes[&(user.min(partner), user.max(partner))]),
+            read: ReadState {
+                new_message_count: self.count(user, partner),
+                last_read_id: read(user, partner),
+            },
+            last_delivered_id: delivered(user, partner),
+            partner_last_read_id: read(partner, user),
+            partner_last_delivered_id: delivered(partner, user),
+            blocked: self.has_blocked(user, partner),
+        })
     }
 
     /// The chats of a user, newest first, with their counts.

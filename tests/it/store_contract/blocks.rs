@@ -14,8 +14,11 @@ contract!(
     after_a_block_both_read_what_was_said_and_only_one_knows_of_it,
 );
 
+/// Whether that changed anything; `None` without a chat.
 async fn block(store: &AnyStore, user: UserId, partner: UserId, blocked: bool) -> Option<bool> {
-    store.set_blocked(user, partner, blocked).await.unwrap()
+    let set = store.set_blocked(user, partner, blocked).await.unwrap()?;
+    assert_eq!(set.state.blocked, blocked);
+    Some(set.change.is_some())
 }
 
 async fn blocking_twice_and_unblocking_twice_change_nothing(store: AnyStore) {
@@ -97,11 +100,12 @@ async fn a_block_takes_its_place_among_the_messages(store: AnyStore) {
     let during = store.add_message(message(bob, ann, "during"));
     let unblocking = store.set_blocked(ann, bob, false);
     let after = store.add_message(message(bob, ann, "after"));
+    let changed = |set: Option<OwnChange>| set.unwrap().change.is_some();
     // Awaited in another order than called.
     assert!(after.await.unwrap().is_ok());
-    assert_eq!(unblocking.await.unwrap(), Some(true));
+    assert!(changed(unblocking.await.unwrap()));
     assert_eq!(during.await.unwrap(), Err(NotAdded::BlockedByReceiver));
-    assert_eq!(blocking.await.unwrap(), Some(true));
+    assert!(changed(blocking.await.unwrap()));
     assert!(before.await.unwrap().is_ok());
     assert_eq!(view(&store, ann, bob).await, (vec!["before".into(), "after".into()], 2));
 }
@@ -130,10 +134,10 @@ async fn a_block_opens_no_chat_and_closes_none(store: AnyStore) {
     assert_eq!(store.open_chat(bob, ann, NOW).await.unwrap(), None);
     assert_eq!(store.chats_of(bob, 10).await.unwrap(), []);
     let again = store.open_chat(ann, bob, NOW).await.unwrap().unwrap();
-    assert!(!again.new);
+    assert_eq!(again.change, None);
     assert_eq!(store.chats_of(ann, 10).await.unwrap().len(), 1);
     block(&store, ann, bob, false).await;
-    assert!(store.open_chat(bob, ann, NOW).await.unwrap().unwrap().new);
+    assert!(store.open_chat(bob, ann, NOW).await.unwrap().unwrap().change.is_some());
 }
 
 async fn after_a_block_both_read_what_was_said_and_only_one_knows_of_it(store: AnyStore) {

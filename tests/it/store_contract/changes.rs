@@ -8,9 +8,11 @@ contract!(
     a_page_is_bounded_in_bytes_and_has_at_least_one_message,
     history_comes_newest_first_in_pages_until_the_beginning,
     the_state_has_both_marks_and_only_ones_own_block,
-    each_conversation_in_the_list_has_a_version_and_the_digest_is_their_sum,
     the_changes_of_others_are_not_read,
-    an_epoch_stays,
+    each_change_is_what_both_people_read_after_it,
+    each_change_of_notes_to_oneself_has_one_side,
+    what_changes_nothing_is_no_change,
+    the_client_id_of_a_message_is_seen_by_its_sender_alone,
 );
 
 async fn changes_are_each_message_once_by_version_and_the_state_of_the_same_moment(
@@ -28,9 +30,9 @@ async fn changes_are_each_message_once_by_version_and_the_state_of_the_same_mome
         assert_eq!((found.more, found.complete_to), (false, found.state.version));
         assert_eq!(found.state.version, Version(4));
         assert_eq!(found.state.read.new_message_count, count);
-        assert_eq!(found.state.partner.id, partner);
+        assert_eq!(found.partner.id, partner);
         let one = &found.messages[0];
-        assert_eq!((one.sender_id, one.receiver_id, &*one.message), (ann, bob, "one"));
+        assert_eq!((one.sender_id, one.receiver_id, &*one.text), (ann, bob, "one"));
         assert_eq!((&one.timestamp, &one.edited_at), (&first.timestamp, &None));
     }
     // What changes no message changes the state.
@@ -51,7 +53,7 @@ async fn changes_come_in_pages_that_say_up_to_where_they_are_complete(store: Any
     loop {
         let page = changes(&store, bob, ann, since, 3).await;
         assert!(page.messages.len() <= 3 && page.complete_to > since, "{page:?}");
-        texts.extend(page.messages.into_iter().map(|message| message.message));
+        texts.extend(page.messages.into_iter().map(|message| message.text));
         (since, pages) = (page.complete_to, pages + 1);
         if !page.more {
             assert_eq!(since, page.state.version);
@@ -88,7 +90,7 @@ async fn history_comes_newest_first_in_pages_until_the_beginning(store: AnyStore
         let page = store.history(bob, ann, before, bounds).await.unwrap().unwrap();
         assert_eq!((page.state.version, page.state.read.new_message_count), (Version(9), 7));
         before = page.messages.last().map(|message| message.id);
-        texts.extend(page.messages.into_iter().map(|message| message.message));
+        texts.extend(page.messages.into_iter().map(|message| message.text));
         more = page.more;
     }
     assert_eq!(texts.concat(), "6543210");
@@ -107,27 +109,6 @@ async fn the_state_has_both_marks_and_only_ones_own_block(store: AnyStore) {
     assert!(bobs.blocked);
 }
 
-async fn each_conversation_in_the_list_has_a_version_and_the_digest_is_their_sum(store: AnyStore) {
-    let (ann, bob) = pair(&store).await;
-    let cyd = user(&store, "cyd").await;
-    assert_eq!(store.digest_of(cyd).await.unwrap(), Digest { conversations: 0, versions: 0 });
-    store.open_chat(cyd, ann, NOW).await.unwrap();
-    store.open_chat(ann, ann, NOW).await.unwrap();
-    send(&store, ann, bob, "hello").await;
-    let versions = async |user, limit| {
-        let versions = store.versions_of(user, limit).await.unwrap();
-        versions.iter().map(|found| (found.partner, found.version.0)).collect::<Vec<_>>()
-    };
-    // Cyd has opened a chat with ann, who has none with cyd.
-    assert_eq!(versions(ann, 10).await, [(bob, 3), (ann, 1)]);
-    assert_eq!(versions(ann, 1).await, [(bob, 3)]);
-    assert_eq!(versions(cyd, 10).await, [(ann, 1)]);
-    assert_eq!(store.digest_of(ann).await.unwrap(), Digest { conversations: 2, versions: 4 });
-    send(&store, cyd, ann, "hello").await;
-    assert_eq!(versions(ann, 10).await, [(cyd, 2), (bob, 3), (ann, 1)]);
-    assert_eq!(store.digest_of(ann).await.unwrap(), Digest { conversations: 3, versions: 6 });
-}
-
 async fn the_changes_of_others_are_not_read(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let eve = user(&store, "eve").await;
@@ -135,15 +116,201 @@ async fn the_changes_of_others_are_not_read(store: AnyStore) {
     let bounds = PageBounds { messages_max: 10, bytes_max: usize::MAX };
     assert_eq!(store.changes(eve, ann, Version(0), bounds).await.unwrap(), None);
     assert_eq!(store.history(eve, ann, None, bounds).await.unwrap(), None);
-    assert_eq!(store.versions_of(eve, 10).await.unwrap(), []);
     // The other side of a chat that only one has opened.
     store.open_chat(eve, ann, NOW).await.unwrap();
     assert_eq!(store.changes(ann, eve, Version(0), bounds).await.unwrap(), None);
     assert_eq!(changes(&store, eve, ann, Version(0), 10).await.messages, []);
 }
 
-async fn an_epoch_stays(store: AnyStore) {
-    let epoch = store.epoch().await.unwrap();
-    user(&store, "ann").await;
-    assert_eq!(store.epoch().await.unwrap(), epoch);
+/// Holds a change against what each of the two reads in the store after it.
+async fn is_read_after(store: &AnyStore, change: &Change) {
+    let bounds = PageBounds { messages_max: 10, bytes_max: usize::MAX };
+    for user in change.people.people() {
+        let partner = change.people.partner_of(user);
+        let found = store.changes(user, partner, change.after, bounds).await.unwrap();
+        let state = found.as_ref().map(|found| found.state);
+        assert_eq!(change.seen_by(user).copied(), state, "{user}: {change:?}");
+        let Some(found) = found else { continue };
+        assert_eq!(found.state.version, change.after.next());
+        let message = change.message.clone().map(|message| message.seen_by(user));
+        assert_eq!(found.messages, Vec::from_iter(message), "{user}");
+    }
+}
+
+/// New messages; how far the user has read, and has what was delivered; the partner's two marks;
+/// whether the user blocks.
+type State = (i64, [MessageId; 4], bool);
+
+fn state(state: &ConversationState) -> State {
+    let own = [state.read.last_read_id, state.last_delivered_id];
+    let marks = [own[0], own[1], state.partner_last_read_id, state.partner_last_delivered_id];
+    (state.read.new_message_count, marks, state.blocked)
+}
+
+/// Changes of a conversation, as they come.
+struct Told<'a> {
+    store: &'a AnyStore,
+    people: Pair,
+    version: Version,
+}
+
+impl Told<'_> {
+    /// The next one: what those of the two see who have the chat in the list.
+    async fn next(&mut self, change: Option<Change>, expected: &[(UserId, State)]) -> Change {
+        let change = change.expect("a change");
+        assert_eq!((change.people, change.after), (self.people, self.version));
+        self.version = self.version.next();
+        let people = self.people.people();
+        let seen = people.filter_map(|user| Some((user, state(change.seen_by(user)?))));
+        assert_eq!(seen.collect::<Vec<_>>(), expected, "{change:?}");
+        is_read_after(self.store, &change).await;
+        change
+    }
+}
+
+fn edit_to(text: &str, (user, partner): (UserId, UserId), id: MessageId) -> MessageEdit {
+    let body = Body::parse(text.into(), 10).unwrap();
+    MessageEdit { user, partner, id, body, at: NOW, oldest: NOW, client_id: client_id(1) }
+}
+
+async fn each_change_is_what_both_people_read_after_it(store: AnyStore) {
+    let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
+    let mut told = Told { store: &store, people: Pair::of(bob, ann), version: Version(0) };
+    let none = MessageId(0);
+    let both = |anns, bobs| [(ann, anns), (bob, bobs)];
+
+    let opened = store.open_chat(ann, bob, NOW).await.unwrap().unwrap();
+    let change = told.next(opened.change, &[(ann, (0, [none; 4], false))]).await;
+    assert_eq!(change.message, None);
+
+    let message = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "one") };
+    let added = store.add_message(message).await.unwrap().unwrap();
+    assert_eq!((added.opened_chat, added.version), (true, Version(2)));
+    let one = added.id;
+    let (anns, bobs) = ((0, [none; 4], false), (1, [none; 4], false));
+    let change = told.next(added.change, &both(anns, bobs)).await;
+    let message = change.message.unwrap();
+    assert_eq!((message.id, &*message.text, message.version), (one, "one", Version(2)));
+    assert_eq!((message.sender_id, message.receiver_id), (ann, bob));
+    assert_eq!((message.client_id, message.timestamp), (Some(client_id(1)), added.timestamp));
+    assert_eq!((message.edited_at, message.deleted_at), (None, None));
+
+    let delivered = store.mark_delivered(bob, ann, one).await.unwrap().unwrap();
+    let (anns, bobs) = ((0, [none, none, none, one], false), (1, [none, one, none, none], false));
+    assert_eq!((state(&delivered.state), delivered.state.version), (bobs, Version(3)));
+    told.next(delivered.change, &both(anns, bobs)).await;
+
+    let read = store.mark_read(bob, ann, ReadMark::UpTo(one)).await.unwrap().unwrap();
+    let (anns, bobs) = ((0, [none, none, one, one], false), (0, [one, one, none, none], false));
+    assert_eq!((state(&read.state), read.state.version), (bobs, Version(4)));
+    told.next(read.change, &both(anns, bobs)).await;
+
+    let added = send(&store, bob, ann, "two").await;
+    let two = added.id;
+    let anns = (1, [none, none, one, one], false);
+    told.next(added.change, &both(anns, bobs)).await;
+
+    let edited = store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
+    assert_eq!((edited.version, edited.message.client_id), (Version(6), Some(client_id(1))));
+    let change = told.next(edited.change, &both(anns, bobs)).await;
+    assert_eq!(change.message, Some(edited.message));
+
+    let deleted = store.delete_message(bob, ann, two, NOW).await.unwrap().unwrap();
+    let anns = (0, [none, none, one, one], false);
+    let change = told.next(deleted.change, &both(anns, bobs)).await;
+    assert_eq!((deleted.version, change.message), (Version(7), Some(deleted.message)));
+
+    for blocked in [true, false] {
+        let set = store.set_blocked(ann, bob, blocked).await.unwrap().unwrap();
+        let anns = (0, [none, none, one, one], blocked);
+        assert_eq!((state(&set.state), set.state.version), (anns, told.version.next()));
+        told.next(set.change, &both(anns, bobs)).await;
+    }
+}
+
+async fn each_change_of_notes_to_oneself_has_one_side(store: AnyStore) {
+    let ann = user(&store, "ann").await;
+    let mut told = Told { store: &store, people: Pair::of(ann, ann), version: Version(0) };
+    let none = MessageId(0);
+    let opened = store.open_chat(ann, ann, NOW).await.unwrap().unwrap();
+    told.next(opened.change, &[(ann, (0, [none; 4], false))]).await;
+    let one = send(&store, ann, ann, "one").await;
+    told.next(one.change, &[(ann, (0, [none; 4], false))]).await;
+    let two = send(&store, ann, ann, "two").await;
+    let change = told.next(two.change, &[(ann, (0, [none; 4], false))]).await;
+    assert_eq!(change.states[1], None);
+    // Both are the same side, and so are their marks.
+    let delivered = store.mark_delivered(ann, ann, one.id).await.unwrap().unwrap();
+    told.next(delivered.change, &[(ann, (0, [none, one.id, none, one.id], false))]).await;
+    let read = store.mark_read(ann, ann, ReadMark::UpTo(two.id)).await.unwrap().unwrap();
+    told.next(read.change, &[(ann, (0, [two.id; 4], false))]).await;
+    let edited = store.edit_message(edit_to("edited", (ann, ann), one.id)).await.unwrap().unwrap();
+    told.next(edited.change, &[(ann, (0, [two.id; 4], false))]).await;
+    let deleted = store.delete_message(ann, ann, two.id, NOW).await.unwrap().unwrap();
+    told.next(deleted.change, &[(ann, (0, [two.id; 4], false))]).await;
+}
+
+async fn what_changes_nothing_is_no_change(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let once = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "one") };
+    let one = store.add_message(once.clone()).await.unwrap().unwrap().id;
+    store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
+    let two = send(&store, ann, bob, "two").await.id;
+    store.delete_message(ann, bob, two, NOW).await.unwrap().unwrap();
+    store.mark_delivered(bob, ann, two).await.unwrap();
+    store.mark_read(bob, ann, ReadMark::UpTo(one)).await.unwrap();
+    store.set_blocked(bob, ann, true).await.unwrap();
+    let before = changes(&store, bob, ann, Version(0), 10).await;
+
+    assert_eq!(store.open_chat(ann, bob, NOW).await.unwrap().unwrap().change, None);
+    let added = store.add_message(once).await.unwrap().unwrap();
+    assert_eq!((added.id, added.version, added.change), (one, before.state.version, None));
+    let edited = store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
+    assert_eq!((edited.version, edited.change), (before.state.version, None));
+    let deleted = store.delete_message(ann, bob, two, NOW).await.unwrap().unwrap();
+    assert_eq!((deleted.version, deleted.change), (before.state.version, None));
+    // Those who change only their own side learn how it is all the same.
+    let so_already = Some(OwnChange { state: before.state, change: None });
+    assert_eq!(store.mark_delivered(bob, ann, two).await.unwrap(), so_already);
+    assert_eq!(store.mark_read(bob, ann, ReadMark::UpTo(one)).await.unwrap(), so_already);
+    assert_eq!(store.set_blocked(bob, ann, true).await.unwrap(), so_already);
+    assert_eq!(changes(&store, bob, ann, Version(0), 10).await, before);
+}
+
+async fn the_client_id_of_a_message_is_seen_by_its_sender_alone(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let id = Some(client_id(1));
+    let once = NewMessage { client_id: id, ..message(ann, bob, "one") };
+    let one = store.add_message(once).await.unwrap().unwrap().id;
+    send(&store, ann, bob, "without").await;
+    let epoch = {
+        let bounds = CatchUpBounds { conversations_max: 1, messages_max: 1, bytes_max: 0 };
+        store.catch_up(ann, Known::default(), bounds).await.unwrap().epoch
+    };
+    // Also after it has changed.
+    let edited = store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
+    assert_eq!(edited.message.client_id, id);
+    for (user, partner, expected) in [(ann, bob, [None, id]), (bob, ann, [None, None])] {
+        let page = PageBounds { messages_max: 10, bytes_max: usize::MAX };
+        let changed = changes(&store, user, partner, Version(0), 10).await.messages;
+        let mut history = store.history(user, partner, None, page).await.unwrap().unwrap().messages;
+        history.sort_by_key(|message| message.version);
+        let versions = vec![ConversationVersion { partner, version: Version(0) }];
+        let known = Known { epoch: Some(epoch), digest: None, versions };
+        let bounds =
+            CatchUpBounds { conversations_max: 1, messages_max: 10, bytes_max: usize::MAX };
+        let missed = store.catch_up(user, known, bounds).await.unwrap().conversations.remove(0);
+        for messages in [changed, history, missed.messages] {
+            let ids = messages.iter().map(|message| message.client_id);
+            assert_eq!(ids.collect::<Vec<_>>(), expected, "{user}");
+        }
+    }
+    // A change has it for the sender, and not as the receiver sees the message.
+    let change = store.delete_message(ann, bob, one, NOW).await.unwrap().unwrap().change.unwrap();
+    let message = change.message.unwrap();
+    assert_eq!(message.client_id, id);
+    assert_eq!(
+        (message.clone().seen_by(ann).client_id, message.seen_by(bob).client_id),
+        (id, None)
+    );
 }

@@ -9,6 +9,10 @@ contract!(
     a_count_falls_to_what_remains_and_never_rises,
     a_read_position_only_moves_forward,
     a_read_position_beyond_the_newest_swallows_nothing_to_come,
+    a_mark_of_delivery_only_moves_forward_and_not_beyond_the_newest,
+    what_was_read_was_delivered,
+    a_mark_of_delivery_is_seen_by_both_and_raises_the_version_by_one,
+    nobody_marks_what_was_delivered_in_a_chat_that_they_do_not_have,
     reading_in_one_chat_leaves_others_alone,
     chats_are_listed_newest_first_even_within_a_second,
     chats_are_listed_by_what_came_last_also_after_the_clock_was_put_back,
@@ -25,7 +29,7 @@ async fn opening_a_chat_again_changes_nothing(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     send(&store, bob, ann, "hello").await;
     let later = NOW + Duration::days(1);
-    assert!(!store.open_chat(ann, bob, later).await.unwrap().unwrap().new);
+    assert_eq!(store.open_chat(ann, bob, later).await.unwrap().unwrap().change, None);
     assert_eq!(view(&store, ann, bob).await, (vec!["hello".into()], 1));
 }
 
@@ -76,6 +80,92 @@ async fn a_read_position_beyond_the_newest_swallows_nothing_to_come(store: AnySt
     assert_eq!(mark(&store, bob, ann, ReadMark::UpTo(MessageId(i64::MAX))).await, (0, true));
     send(&store, ann, bob, "not seen").await;
     assert_eq!(count(&store, bob, ann).await, 1);
+}
+
+/// Up to where that person has everything after such a mark, and whether it has moved that.
+async fn deliver(
+    store: &AnyStore,
+    user: UserId,
+    partner: UserId,
+    up_to: MessageId,
+) -> (MessageId, bool) {
+    let marked = store.mark_delivered(user, partner, up_to).await.unwrap().unwrap();
+    (marked.state.last_delivered_id, marked.change.is_some())
+}
+
+async fn a_mark_of_delivery_only_moves_forward_and_not_beyond_the_newest(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    assert_eq!(deliver(&store, bob, ann, MessageId(i64::MAX)).await, (MessageId(0), false));
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(send(&store, ann, bob, "new").await.id);
+    }
+    assert_eq!(deliver(&store, bob, ann, ids[1]).await, (ids[1], true));
+    for id in [ids[1], ids[0], MessageId(0), MessageId(-5)] {
+        assert_eq!(deliver(&store, bob, ann, id).await, (ids[1], false));
+    }
+    assert_eq!(deliver(&store, bob, ann, ids[2]).await, (ids[2], true));
+    assert_eq!(deliver(&store, bob, ann, MessageId(i64::MAX)).await, (ids[3], true));
+    // What comes later has not been delivered, and messages count as new until they are read.
+    let next = send(&store, bob, ann, "own").await.id;
+    assert_eq!(changes(&store, bob, ann, Version(0), 1).await.state.last_delivered_id, ids[3]);
+    assert_eq!(deliver(&store, bob, ann, next).await, (next, true));
+    assert_eq!(count(&store, bob, ann).await, 4);
+}
+
+async fn what_was_read_was_delivered(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(send(&store, ann, bob, "new").await.id);
+    }
+    deliver(&store, bob, ann, ids[0]).await;
+    let read = store.mark_read(bob, ann, ReadMark::UpTo(ids[2])).await.unwrap().unwrap();
+    assert_eq!(read.state.last_delivered_id, ids[2]);
+    let anns = changes(&store, ann, bob, Version(0), 1).await.state;
+    assert_eq!((anns.partner_last_read_id, anns.partner_last_delivered_id), (ids[2], ids[2]));
+    assert_eq!(deliver(&store, bob, ann, ids[1]).await, (ids[2], false));
+    assert_eq!(deliver(&store, bob, ann, ids[2]).await, (ids[2], false));
+    assert_eq!(deliver(&store, bob, ann, ids[3]).await, (ids[3], true));
+    let bobs = changes(&store, bob, ann, Version(0), 1).await.state;
+    assert_eq!((bobs.read.last_read_id, bobs.last_delivered_id), (ids[2], ids[3]));
+}
+
+async fn a_mark_of_delivery_is_seen_by_both_and_raises_the_version_by_one(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let sent = send(&store, ann, bob, "hello").await.id;
+    // A block keeps it from nobody: what was said has arrived.
+    store.set_blocked(ann, bob, true).await.unwrap();
+    let marked = store.mark_delivered(bob, ann, sent).await.unwrap().unwrap();
+    let change = marked.change.unwrap();
+    assert_eq!((change.after, &change.message), (Version(4), &None));
+    assert_eq!(change.seen_by(bob), Some(&marked.state));
+    for (user, partner) in [(ann, bob), (bob, ann)] {
+        let found = changes(&store, user, partner, Version(4), 10).await;
+        assert_eq!(change.seen_by(user), Some(&found.state));
+        assert_eq!((found.messages, found.complete_to), (vec![], Version(5)));
+    }
+    let anns = change.seen_by(ann).unwrap();
+    assert_eq!((anns.last_delivered_id, anns.partner_last_delivered_id), (MessageId(0), sent));
+    assert_eq!(
+        (marked.state.last_delivered_id, marked.state.partner_last_delivered_id),
+        (sent, MessageId(0))
+    );
+}
+
+async fn nobody_marks_what_was_delivered_in_a_chat_that_they_do_not_have(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let eve = user(&store, "eve").await;
+    let sent = send(&store, ann, bob, "secret").await.id;
+    store.open_chat(eve, ann, NOW).await.unwrap();
+    let before = changes(&store, ann, bob, Version(0), 10).await;
+    for partner in [bob, eve, UserId(999)] {
+        assert_eq!(store.mark_delivered(eve, partner, sent).await.unwrap(), None);
+    }
+    assert_eq!(store.mark_delivered(ann, eve, sent).await.unwrap(), None);
+    // In a chat of their own there is no such message.
+    assert_eq!(deliver(&store, eve, ann, sent).await, (MessageId(0), false));
+    assert_eq!(changes(&store, ann, bob, Version(0), 10).await, before);
 }
 
 async fn reading_in_one_chat_leaves_others_alone(store: AnyStore) {

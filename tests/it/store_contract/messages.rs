@@ -35,9 +35,9 @@ async fn a_message_opens_the_receivers_chat_and_counts_there(store: AnyStore) {
     let (ann, bob) = (user(&store, "ann").await, user(&store, "bob").await);
     store.open_chat(ann, bob, NOW).await.unwrap();
     let first = send(&store, ann, bob, "one").await;
-    assert_eq!((first.opened_chat, first.receiver_new_message_count), (true, 1));
+    assert_eq!((first.opened_chat, new_count(first.change.as_ref(), bob)), (true, 1));
     let second = send(&store, ann, bob, "two").await;
-    assert_eq!((second.opened_chat, second.receiver_new_message_count), (false, 2));
+    assert_eq!((second.opened_chat, new_count(second.change.as_ref(), bob)), (false, 2));
     assert_eq!(view(&store, bob, ann).await, (vec!["one".into(), "two".into()], 2));
     assert_eq!(count(&store, ann, bob).await, 0);
 }
@@ -69,22 +69,24 @@ async fn writes_of_two_people_are_stored_in_the_order_of_calls(store: AnyStore) 
     }
     // Awaited in another order than called.
     for (refused, stopped, taken_back, read) in others.into_iter().rev() {
-        assert_eq!(read.await.unwrap().unwrap().state.new_message_count, 0);
-        assert_eq!(taken_back.await.unwrap(), Some(true));
+        assert_eq!(read.await.unwrap().unwrap().state.read.new_message_count, 0);
+        assert!(taken_back.await.unwrap().unwrap().change.is_some());
         assert_eq!(stopped.await.unwrap(), Err(NotAdded::BlockedByReceiver));
-        assert_eq!(refused.await.unwrap(), Some(true));
+        assert!(refused.await.unwrap().unwrap().change.is_some());
     }
     sending.reverse();
     let mut added = Vec::new();
     for sent in sending {
         let sent = sent.await.unwrap().unwrap();
-        assert_eq!(sent.receiver_new_message_count, 1);
+        let message = sent.change.as_ref().and_then(|change| change.message.as_ref());
+        let receiver = message.expect("a message").receiver_id;
+        assert_eq!(new_count(sent.change.as_ref(), receiver), 1);
         added.push((sent.version, sent.id));
     }
     added.reverse();
     assert!(added.is_sorted_by(|one, next| one.0 < next.0 && one.1 < next.1), "{added:?}");
     let all = changes(&store, ann, bob, Version(0), 1000).await.messages;
-    assert_eq!(all.into_iter().map(|message| message.message).collect::<Vec<_>>(), texts);
+    assert_eq!(all.into_iter().map(|message| message.text).collect::<Vec<_>>(), texts);
 }
 
 async fn a_message_sent_again_is_kept_once(store: AnyStore) {
@@ -137,6 +139,7 @@ async fn a_message_that_has_changed_since_is_known_when_it_is_sent_again(store: 
     let id = store.add_message(first.clone()).await.unwrap().unwrap().id;
     let edit = MessageEdit {
         user: ann,
+        partner: bob,
         id,
         body: Body::parse("two".into(), 10).unwrap(),
         at: NOW,
@@ -147,7 +150,7 @@ async fn a_message_that_has_changed_since_is_known_when_it_is_sent_again(store: 
     let again = store.add_message(first.clone()).await.unwrap().unwrap();
     assert_eq!((again.id, again.duplicate), (id, true));
     assert_eq!(view(&store, bob, ann).await.0, ["two"]);
-    store.delete_message(ann, id, NOW).await.unwrap().unwrap();
+    store.delete_message(ann, bob, id, NOW).await.unwrap().unwrap();
     let again = store.add_message(first).await.unwrap().unwrap();
     assert_eq!((again.id, again.duplicate), (id, true));
     assert_eq!(count(&store, bob, ann).await, 0);
@@ -169,13 +172,14 @@ async fn the_answer_of_a_message_is_found_without_keeping_it(store: AnyStore) {
 
 async fn a_message_raises_the_version_by_one(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
+    let after = |added: &Added| added.change.as_ref().map(|change| change.after);
     let once = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "once") };
     let first = store.add_message(once.clone()).await.unwrap().unwrap();
-    assert_eq!((first.after, first.version), (Version(2), Version(3)));
+    assert_eq!((after(&first), first.version), (Some(Version(2)), Version(3)));
     let next = send(&store, bob, ann, "next").await;
-    assert_eq!((next.after, next.version), (Version(3), Version(4)));
+    assert_eq!((after(&next), next.version), (Some(Version(3)), Version(4)));
     let again = store.add_message(once).await.unwrap().unwrap();
-    assert_eq!((again.after, again.version), (Version(4), Version(4)));
+    assert_eq!((after(&again), again.version), (None, Version(4)));
 }
 
 async fn a_failing_write_takes_no_other_with_it(store: AnyStore) {

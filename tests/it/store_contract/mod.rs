@@ -6,16 +6,16 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use time::Duration;
 use visavis::domain::{
-    Body, ClientId, LinkKey, Message, MessageId, NamePrefix, ReadMark, SessionKey, TypedName,
-    UserId, Username, Version,
+    Body, ClientId, ConversationState, Digest, LinkKey, Message, MessageId, NamePrefix, Pair,
+    ReadMark, SessionKey, TypedName, UserId, Username, Version,
 };
 use visavis::store::{
-    Added, Changed, Changes, DatabaseLocation, Digest, Extent, MessageEdit, NewMessage, NotAdded,
-    NotDeleted, NotEdited, Older, PageBounds, Purpose, Store, StoreError, StoredSession, open,
-    open_beside,
+    Added, CatchUpBounds, CaughtUp, Change, Changed, Changes, ConversationVersion,
+    DatabaseLocation, Extent, Known, MessageEdit, NewMessage, NotAdded, NotDeleted, NotEdited,
+    Older, OwnChange, PageBounds, Purpose, Store, StoreError, StoredSession, open, open_beside,
 };
 
-use super::support::{NOW, extent};
+use super::support::{NOW, extent, new_count};
 
 /// The arguments of each promise are the store and, after a semicolon, what opens it once more.
 macro_rules! contract {
@@ -40,6 +40,7 @@ macro_rules! contract {
 }
 
 mod blocks;
+mod catch_up;
 mod changes;
 mod chats;
 mod edits;
@@ -112,7 +113,7 @@ async fn count(store: &AnyStore, reader: UserId, partner: UserId) -> i64 {
 
 async fn mark(store: &AnyStore, reader: UserId, partner: UserId, mark: ReadMark) -> (i64, bool) {
     let marked = store.mark_read(reader, partner, mark).await.unwrap().unwrap();
-    (marked.state.new_message_count, marked.moved)
+    (marked.state.read.new_message_count, marked.change.is_some())
 }
 
 fn session(number: u8, user: Option<UserId>) -> StoredSession {

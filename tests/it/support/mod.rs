@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 use visavis::clock::Clock;
+use visavis::domain::UserId;
 use visavis::store::sqlite::SqliteStore;
-use visavis::store::{Extent, Store};
+use visavis::store::{Change, Extent, Store};
 
 /// The moment at which tests happen.
 pub const NOW: OffsetDateTime = datetime!(2026-03-04 05:06:07 UTC);
@@ -54,6 +55,12 @@ pub fn extent(at_least: u32, bytes_max: usize) -> Extent {
 
 pub fn open(path: &Path) -> Arc<dyn Store> {
     Arc::new(SqliteStore::open(path).unwrap())
+}
+
+/// How many messages are new for `user` after a change, as it says.
+pub fn new_count(change: Option<&Change>, user: UserId) -> i64 {
+    let change = change.expect("a change");
+    change.seen_by(user).expect("a state of that person").read.new_message_count
 }
 
 /// Views over our tables as tests speak of them.
