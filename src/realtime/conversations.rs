@@ -32,7 +32,7 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 let caught_up = realtime.services.conversations.catch_up(user, known).await?;
                 realtime.charge_conversations(user, caught_up.digest.conversations);
                 Ok(self::caught_up(user, caught_up))
-            })
+            });
         }
         AnyRequest::GetChanges(asked) => {
             read(realtime, seat, Ack::<GetChanges>::new(ack), async move |realtime| {
@@ -40,7 +40,7 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 let changes =
                     conversations.changes(user, asked.partner_id, asked.since, asked.at_most);
                 Ok(changed(changes.await?))
-            })
+            });
         }
         AnyRequest::GetHistory(asked) => {
             read(realtime, seat, Ack::<GetHistory>::new(ack), async move |realtime| {
@@ -49,7 +49,7 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 let page = conversations.history(user, asked.partner_id, before, at_most).await?;
                 let HistoryPage { partner, state, messages, more } = page;
                 Ok(History { conversation: named(partner, state), messages, more })
-            })
+            });
         }
         AnyRequest::SendMessage(message) => send(realtime, seat, message, Ack::new(ack)),
         AnyRequest::EditMessage(edit) => self::edit(realtime, seat, edit, Ack::new(ack)),
@@ -75,8 +75,8 @@ pub fn handle(realtime: &Arc<Realtime>, seat: &Arc<Seat>, request: AnyRequest, a
                 own(partner, Kind::Delivered),
             );
         }
-        AnyRequest::SetBlocked(set) => {
-            let (partner, blocked) = (set.partner_id, set.blocked);
+        AnyRequest::SetBlocked(block) => {
+            let (partner, blocked) = (block.partner_id, block.blocked);
             realtime.write(
                 seat,
                 partner,

@@ -108,7 +108,9 @@ impl Notifier {
             {
                 let once = Once::default();
                 let encoded = once.of(&changed);
-                ours.iter().for_each(|seat| seat.emit_encoded(&encoded));
+                for seat in ours {
+                    seat.emit_encoded(&encoded);
+                }
             }
         }
         if !of_flask.is_empty() {

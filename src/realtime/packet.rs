@@ -70,13 +70,11 @@ impl Packet<'_> {
 
     /// The refusal of a request that there is not.
     fn unknown(&self, name: &str) -> Error {
-        match self.take(LimitedAction::Read) {
-            Err(error) => error,
-            Ok(()) => {
-                let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-                Error::Invalid(format!("there is no event {name:?} in protocol 2; reload the page"))
-            }
+        if let Err(error) = self.take(LimitedAction::Read) {
+            return error;
         }
+        let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+        Error::Invalid(format!("there is no event {name:?} in protocol 2; reload the page"))
     }
 
     fn take(&self, action: LimitedAction) -> Result<(), Error> {

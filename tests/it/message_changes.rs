@@ -109,7 +109,7 @@ async fn a_message_is_edited_within_a_day_and_deleted_at_any_time() {
     assert_eq!(refusal(&services, edit(ANN, id, "late", OTHER_ID)).await, late);
     // The edit that was done in time stays done.
     let again = services.messages.edit(edit(ANN, id, "edited", ID)).unwrap().await.unwrap();
-    assert!(!again.change.is_some());
+    assert!(again.change.is_none());
     clock.pass(Duration::weeks(100));
     assert!(services.messages.delete(ANN, BOB, id).await.unwrap().change.is_some());
 }
@@ -180,7 +180,7 @@ async fn an_edit_is_known_for_a_week_and_never_done_twice() {
         editing
     };
     clock.pass(Duration::weeks(1));
-    assert!(!again().await.unwrap().change.is_some());
+    assert!(again().await.unwrap().change.is_none());
     clock.pass(Duration::SECOND);
     assert!(matches!(again().await, Err(Error::Forbidden(_))));
 }

@@ -402,9 +402,10 @@ fn field(input: &mut Unstructured<'_>, name: &str) -> arbitrary::Result<String> 
         "digest" if !is_odd => {
             let (conversations, versions) = (value(input, 0)?, value(input, 0)?);
             // As an object, or as an array, which is none.
-            match input.ratio(7_u8, 8)? {
-                true => format!("{{\"conversations\":{conversations},\"versions\":{versions}}}"),
-                false => format!("[{conversations},{versions}]"),
+            if input.ratio(1_u8, 8)? {
+                format!("[{conversations},{versions}]")
+            } else {
+                format!("{{\"conversations\":{conversations},\"versions\":{versions}}}")
             }
         }
         "known" if !is_odd => {

@@ -136,9 +136,13 @@ impl Held {
         self.note(changes.state);
     }
 
-    /// Before which message to ask for older ones; `None` when it has all.
-    pub fn older(&self) -> Option<Option<MessageId>> {
-        (self.from != MessageId(0)).then(|| Some(self.from).filter(|from| *from != NOTHING))
+    pub fn has_all(&self) -> bool {
+        self.from == MessageId(0)
+    }
+
+    /// Before which message to ask for older ones; `None` for the newest.
+    pub fn before(&self) -> Option<MessageId> {
+        Some(self.from).filter(|from| *from != NOTHING)
     }
 
     /// Takes a page of older messages. What in it is newer than `complete_to` comes again.

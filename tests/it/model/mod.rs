@@ -441,9 +441,10 @@ impl World {
     /// A client of versions asks for a page of older messages.
     async fn scroll(&mut self, user: usize, partner: UserId) {
         let Some(held) = self.followers[user].held.get_mut(&partner) else { return };
-        let Some(before) = held.older() else { return };
-        let page = self.store.history(self.ids[user], partner, before, PAGE).await;
-        held.scroll(page.unwrap().unwrap());
+        if !held.has_all() {
+            let page = self.store.history(self.ids[user], partner, held.before(), PAGE).await;
+            held.scroll(page.unwrap().unwrap());
+        }
     }
 
     /// A client of versions comes to have everything.
@@ -451,7 +452,7 @@ impl World {
         self.catch_up(user, usize::MAX).await;
         let partners: Vec<_> = self.followers[user].held.keys().copied().collect();
         for partner in partners {
-            while self.followers[user].held[&partner].older().is_some() {
+            while !self.followers[user].held[&partner].has_all() {
                 self.scroll(user, partner).await;
             }
         }

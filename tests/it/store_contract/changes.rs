@@ -252,8 +252,8 @@ async fn each_change_of_notes_to_oneself_has_one_side(store: AnyStore) {
 
 async fn what_changes_nothing_is_no_change(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
-    let once = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "one") };
-    let one = store.add_message(once.clone()).await.unwrap().unwrap().id;
+    let first = NewMessage { client_id: Some(client_id(1)), ..message(ann, bob, "one") };
+    let one = store.add_message(first.clone()).await.unwrap().unwrap().id;
     store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
     let two = send(&store, ann, bob, "two").await.id;
     store.delete_message(ann, bob, two, NOW).await.unwrap().unwrap();
@@ -263,7 +263,7 @@ async fn what_changes_nothing_is_no_change(store: AnyStore) {
     let before = changes(&store, bob, ann, Version(0), 10).await;
 
     assert_eq!(store.open_chat(ann, bob, NOW).await.unwrap().unwrap().change, None);
-    let added = store.add_message(once).await.unwrap().unwrap();
+    let added = store.add_message(first).await.unwrap().unwrap();
     assert_eq!((added.id, added.version, added.change), (one, before.state.version, None));
     let edited = store.edit_message(edit_to("edited", (ann, bob), one)).await.unwrap().unwrap();
     assert_eq!((edited.version, edited.change), (before.state.version, None));
@@ -280,8 +280,8 @@ async fn what_changes_nothing_is_no_change(store: AnyStore) {
 async fn the_client_id_of_a_message_is_seen_by_its_sender_alone(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let id = Some(client_id(1));
-    let once = NewMessage { client_id: id, ..message(ann, bob, "one") };
-    let one = store.add_message(once).await.unwrap().unwrap().id;
+    let first = NewMessage { client_id: id, ..message(ann, bob, "one") };
+    let one = store.add_message(first).await.unwrap().unwrap().id;
     send(&store, ann, bob, "without").await;
     let epoch = {
         let bounds = CatchUpBounds { conversations_max: 1, messages_max: 1, bytes_max: 0 };
