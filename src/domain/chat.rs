@@ -64,6 +64,9 @@ pub struct ReadState {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConversationState {
     pub version: Version,
+    /// Milliseconds since 1970 at which it came to the top of the person's list, which is sorted by it: by a
+    /// message, or as it was opened. A later one is higher, also where clocks were put back.
+    pub listed_at: i64,
     /// How far the person has read, and how many of the partner's messages are new.
     #[serde(flatten)]
     pub read: ReadState,

@@ -27,7 +27,7 @@ export type ChatOpened = User;
 export type ClientId = string;
 
 /** A conversation as the user sees it. */
-export type Conversation = { blocked: boolean, last_delivered_id: MessageId, last_read_id: MessageId, new_message_count: number, partner_id: UserId, partner_last_delivered_id: MessageId, partner_last_read_id: MessageId, username?: string, version: Version };
+export type Conversation = { blocked: boolean, last_delivered_id: MessageId, last_read_id: MessageId, listed_at: number, new_message_count: number, partner_id: UserId, partner_last_delivered_id: MessageId, partner_last_read_id: MessageId, username?: string, version: Version };
 
 export type ConversationChanged = { conversation: Conversation };
 

@@ -74,8 +74,11 @@ test("each of the two is told of the conversation as they see it", async () => {
   assert.deepEqual([duplicate, version], [false, 3]);
   const message = { id, sender_id: ann.id, text: "how it looks to both", timestamp, version };
   const marks = { last_read_id: 0, last_delivered_id: 0, partner_last_read_id: 0, partner_last_delivered_id: 0 };
-  const state = { version, blocked: false, ...marks };
-  assert.deepEqual(await changedTo(anns, version), {
+  const told = await changedTo(anns, version);
+  const { listed_at } = told.conversation;
+  assert.ok(Math.abs(Date.now() - listed_at) < 60_000, String(listed_at));
+  const state = { version, listed_at, blocked: false, ...marks };
+  assert.deepEqual(told, {
     after: 2,
     conversation: { partner_id: ben.id, new_message_count: 0, ...state },
     message: { ...message, client_id },

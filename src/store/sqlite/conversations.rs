@@ -277,6 +277,7 @@ impl Conversation {
         let (own, partners) = (self.side(user), self.side(self.people.partner_of(user)));
         ConversationState {
             version: self.version,
+            listed_at: own.listed_at.unwrap_or_default(),
             read: own.read,
             last_delivered_id: own.delivered(),
             partner_last_read_id: partners.read.last_read_id,

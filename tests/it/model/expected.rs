@@ -150,7 +150,7 @@ impl Expected {
         Version(*changes - 1)
     }
 
-    /// The conversation as `user` sees it, who may not have it.
+    /// The conversation as `user` sees it, who may not have it, but for when it came to the top of the list.
     pub fn state(&self, user: usize, partner: usize) -> Option<ConversationState> {
         let read = |user, partner| self.chats.get(&(user, partner)).copied().unwrap_or_default();
         let delivered = |user, partner| {
@@ -159,6 +159,7 @@ impl Expected {
         };
         self.is_open(user, partner).then(|| ConversationState {
             version: Version(self.changes[&(user.min(partner), user.max(partner))]),
+            listed_at: 0,
             read: ReadState {
                 new_message_count: self.count(user, partner),
                 last_read_id: read(user, partner),
