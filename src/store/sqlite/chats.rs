@@ -133,9 +133,8 @@ fn open(
         Some(found) if found.is_blocked() => return Ok(None),
         Some(_) => {}
     }
-    let found = Conversation::find_to_list(connection, owner, partner_id, at, latest)?;
-    if let Some((mut found, newest)) = found {
-        found.list(owner, &newest, at, latest);
+    if let Some(mut found) = Conversation::find(connection, owner, partner_id)? {
+        found.list(connection, owner, at, latest)?;
         found.save_listed(connection)?;
     }
     Ok(Some(Opened { partner, new: true }))

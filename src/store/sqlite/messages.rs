@@ -155,9 +155,7 @@ fn add(
     let (text, client_id) = (message.body.as_str(), message.client_id);
     // Looked up only when there is something to refuse: most messages come once.
     let before = || sent_before(connection, sender, receiver, text, client_id);
-    let found = Conversation::find_to_list(connection, sender, receiver, message.at, latest)?;
-    let found = found.filter(|(conversation, _)| conversation.side(sender).is_listed());
-    let Some((mut conversation, newest)) = found else {
+    let Some(mut conversation) = Conversation::find_listed(connection, sender, receiver)? else {
         return Ok(before()?.unwrap_or(Err(NotAdded::NoChat)));
     };
     if let Some(blocked) = why_not(&conversation, sender, receiver) {
@@ -186,13 +184,13 @@ fn add(
         version,
     };
     conversation.last_message_id = added.id;
-    conversation.list(sender, &newest, message.at, latest);
+    conversation.list(connection, sender, message.at, latest)?;
     if sender != receiver {
         let receivers = conversation.side_mut(receiver);
         receivers.read.new_message_count += 1;
         added.opened_chat = !receivers.is_listed();
         added.receiver_new_message_count = receivers.read.new_message_count;
-        conversation.list(receiver, &newest, message.at, latest);
+        conversation.list(connection, receiver, message.at, latest)?;
     }
     conversation.save_listed(connection)?;
     Ok(Ok(added))
