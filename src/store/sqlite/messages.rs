@@ -57,7 +57,7 @@ pub(super) const QUERIES: &[&str] = &[ADD, SENT_BEFORE, PAGE, CONVERSATIONS_WITH
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
         let latest = self.latest.clone();
-        self.writer.submit(move |connection| add(connection, &message, &latest))
+        self.writer.submit_bare(move |connection| add(connection, &message, &latest))
     }
 
     fn added_before(
