@@ -7,6 +7,7 @@ mod changes;
 mod chats;
 mod conversations;
 mod costly_hashes;
+mod database;
 mod edits;
 mod file_watch;
 mod flask;
