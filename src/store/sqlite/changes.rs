@@ -126,7 +126,7 @@ fn page(
     bounds: PageBounds,
 ) -> rusqlite::Result<Option<(ConversationState, Vec<MessageState>, bool)>> {
     let snapshot = connection.unchecked_transaction()?;
-    let Some(found) = Conversation::find_listed(&snapshot, user, partner)? else {
+    let Some(found) = Conversation::find_listed(&*snapshot, user, partner)? else {
         return Ok(None);
     };
     let Some(state) = state(&snapshot, &found, user, partner)? else { return Ok(None) };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
+use super::statements::Prepared;
 use crate::domain::{MessageId, ReadState, UserId, Version};
 
 const FIND: &str = "
@@ -109,20 +110,19 @@ impl Latest {
 impl Conversation {
     /// The row of `one` and `other`, in either order.
     pub(super) fn find(
-        connection: &Connection,
+        connection: &impl Prepared,
         one: UserId,
         other: UserId,
     ) -> rusqlite::Result<Option<Self>> {
         let (low, high) = ordered(one, other);
-        connection
-            .prepare_cached(FIND)?
-            .query_row([low.0, high.0], |row| Self::read(row, low))
-            .optional()
+        connection.with(FIND, |find| {
+            find.query_row([low.0, high.0], |row| Self::read(row, low)).optional()
+        })
     }
 
     /// The row of `user` and `partner`, if `user` has that chat in the list.
     pub(super) fn find_listed(
-        connection: &Connection,
+        connection: &impl Prepared,
         user: UserId,
         partner: UserId,
     ) -> rusqlite::Result<Option<Self>> {
@@ -230,10 +230,9 @@ impl Conversation {
     }
 
     /// Keeps the last message, the counts and where the chat stands in the lists.
-    pub(super) fn save_listed(self, connection: &Connection) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(SAVE_LISTED)?
-            .execute(params![
+    pub(super) fn save_listed(self, connection: &impl Prepared) -> rusqlite::Result<()> {
+        connection.with(SAVE_LISTED, |save| {
+            save.execute(params![
                 self.id.0,
                 self.next_version().0,
                 self.low.read.new_message_count,
@@ -243,6 +242,7 @@ impl Conversation {
                 self.high.listed_at,
             ])
             .map(drop)
+        })
     }
 }
 

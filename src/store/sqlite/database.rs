@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::file_watch::{Extent, FileWatch};
+use super::statements::Keeping;
 use super::{BUSY_TIMEOUT, store_error};
 use crate::store::StoreError;
 
@@ -41,8 +42,8 @@ impl Erased {
 }
 
 /// The connection that writes, and how far its write-ahead log is folded into the file.
-pub(super) struct Database {
-    pub connection: Connection,
+pub(super) struct Database<'a> {
+    pub connection: Keeping<'a>,
     pub watch: Arc<FileWatch>,
     log: Log,
     /// How the file was left, as far as it is known.
@@ -83,16 +84,23 @@ const LONG_LOG_FRAMES: i64 = 1000;
 /// How many frames the log has, and how many of them are in the file.
 type LogState = (i64, i64);
 
-impl Database {
+impl<'a> Database<'a> {
     /// Over a connection that may write. From here on nobody but SQLite may write to the file.
-    pub(super) fn new(connection: Connection, watch: Arc<FileWatch>, erased: Erased) -> Self {
+    pub(super) fn new(connection: &'a Connection, watch: Arc<FileWatch>, erased: Erased) -> Self {
         // A crash may have left a log.
         let log = Log::Fresh;
         if let Err(error) = connection.pragma_update(None, "wal_autocheckpoint", 0) {
             tracing::warn!(%error, "the log is folded at each commit: {error}");
         }
-        let mut new =
-            Self { connection, watch, log, left: None, version: None, erased, fold_failed: false };
+        let mut new = Self {
+            connection: Keeping::new(connection),
+            watch,
+            log,
+            left: None,
+            version: None,
+            erased,
+            fold_failed: false,
+        };
         if let Some(extent) = new.watch.look() {
             new.version = new.data_version().ok();
             new.leave(extent);
@@ -232,24 +240,40 @@ impl Database {
         }
     }
 
-    /// Folds the log and closes the connection, but where the file is not ours any more.
-    pub(super) fn close(mut self) {
+    /// Folds the log, but where the file is not ours any more, and tells what becomes of the connection.
+    pub(super) fn end(mut self) -> End {
         if self.watch.is_overwritten() {
-            // Closing the last connection would fold what remains of the log into the other content.
-            std::mem::forget(self.connection);
-            return;
+            return End::Abandon;
         }
         if self.watch.is_lost() {
             self.abandon();
-            return;
+            return End::Close;
         }
         // Closing the last connection folds the log as well; a reader in another process would
         // keep it from doing so.
         if self.connection.busy_timeout(LAST_FOLD_TIMEOUT).is_err() || !self.fold("TRUNCATE") {
             tracing::warn!("another process reads the database; its -wal file belongs to it");
         }
-        if let Err((_, error)) = self.connection.close() {
-            tracing::error!(%error, "cannot close the database: {error}");
+        End::Close
+    }
+}
+
+/// What becomes of a connection that is not used any more.
+pub(super) enum End {
+    Close,
+    /// Closing the last connection would fold what remains of the log into the other content.
+    Abandon,
+}
+
+impl End {
+    pub(super) fn apply(self, connection: Connection) {
+        match self {
+            Self::Abandon => std::mem::forget(connection),
+            Self::Close => {
+                if let Err((_, error)) = connection.close() {
+                    tracing::error!(%error, "cannot close the database: {error}");
+                }
+            }
         }
     }
 }

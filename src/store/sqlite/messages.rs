@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::chats::chats_of;
 use super::conversations::{Conversation, ConversationId, Latest};
+use super::statements::{Keeping, Prepared};
 use crate::domain::{
     ClientId, DELETED_TEXT, Message, MessageId, ReadState, Timestamp, UserId, Version,
 };
@@ -81,7 +82,7 @@ impl MessageStore for SqliteStore {
         self.read(move |connection| {
             // One snapshot, so that the count belongs to the messages.
             let snapshot = connection.unchecked_transaction()?;
-            let Some(found) = Conversation::find_listed(&snapshot, user, partner)? else {
+            let Some(found) = Conversation::find_listed(&*snapshot, user, partner)? else {
                 return Ok(None);
             };
             let side = found.side(user);
@@ -147,7 +148,7 @@ fn later(
 }
 
 fn add(
-    connection: &Connection,
+    connection: &Keeping<'_>,
     message: &NewMessage,
     latest: &Latest,
 ) -> rusqlite::Result<Result<Added, NotAdded>> {
@@ -163,14 +164,16 @@ fn add(
     }
     let timestamp = Timestamp::from(message.at);
     let (after, version) = (conversation.version, conversation.next_version());
-    let added = connection.prepare_cached(ADD)?.execute(params![
-        conversation.id.0,
-        sender.0,
-        text,
-        timestamp.as_str(),
-        version.0,
-        client_id.as_ref().map(ClientId::as_bytes)
-    ])?;
+    let added = connection.with(ADD, |add| {
+        add.execute(params![
+            conversation.id.0,
+            sender.0,
+            text,
+            timestamp.as_str(),
+            version.0,
+            client_id.as_ref().map(ClientId::as_bytes)
+        ])
+    })?;
     if added == 0 {
         return before()?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }

@@ -21,6 +21,7 @@ mod paths;
 mod read_only;
 mod sessions;
 mod startup_check;
+mod statements;
 mod users;
 mod writer;
 

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::database::{Database, Erased};
 use super::file_watch::{Extent, FileWatch};
+use super::statements::{Keeping, Prepared};
 use super::{store_error, unavailable};
 use crate::store::{Reply, StoreError};
 
@@ -32,7 +33,7 @@ enum Task {
 }
 
 /// Runs inside the transaction and gives what is to be done once the outcome is known.
-type Action = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+type Action = Box<dyn FnOnce(&Keeping<'_>) -> Answer + Send>;
 /// Tells the caller how it went: the action's own result, or why the commit failed.
 type Answer = Box<dyn FnOnce(Result<(), NotStored>) + Send>;
 
@@ -72,11 +73,17 @@ impl Writer {
     pub(super) fn start(connection: Connection, watch: Arc<FileWatch>) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
         let erased = Erased::after_start();
-        let mut database = Database::new(connection, Arc::clone(&watch), erased.clone());
+        let (ready, is_ready) = sync_channel(1);
+        let (watched, noted) = (Arc::clone(&watch), erased.clone());
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let mut database = Database::new(&connection, watched, noted);
+            _ = ready.send(());
             write_all(&mut database, &waiting);
-            database.close();
+            let end = database.end();
+            end.apply(connection);
         })?;
+        // What is done to the file from now on is noticed. Fails only when the thread has panicked.
+        _ = is_ready.recv();
         Ok(Self { queue, watch, erased, thread: Mutex::new(Some(thread)) })
     }
 
@@ -88,7 +95,7 @@ impl Writer {
     /// the order of actions.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
         self.enqueue(move |connection| behind_savepoint(connection, act))
     }
@@ -98,7 +105,7 @@ impl Writer {
     /// only a failing disk can end there, which seldom spares the others.
     pub(super) fn submit_bare<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
         self.enqueue(move |connection| {
             let before = connection.total_changes();
@@ -112,7 +119,7 @@ impl Writer {
 
     fn enqueue<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
         let (sender, receiver) = oneshot::channel();
         let watch = Arc::clone(&self.watch);
@@ -189,7 +196,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(database: &mut Database, waiting: &Receiver<Task>) {
+fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>) {
     let mut next = None;
     while let Some(task) = next.take().or_else(|| waiting.recv().ok()) {
         match task {
@@ -212,7 +219,7 @@ fn write_all(database: &mut Database, waiting: &Receiver<Task>) {
 }
 
 /// Runs the actions in one transaction, or in several where an error ends one early.
-fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
+fn write_batch(database: &mut Database<'_>, batch: impl Iterator<Item = Action>) {
     let mut batch = batch.peekable();
     while batch.peek().is_some() {
         // Before anything is written: the log may belong to another file by now.
@@ -245,7 +252,7 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
 /// At the end either everything in `answers` is on disk, or nothing of it is. Gives how the file was found
 /// after the commit; `None` when the transaction could not begin.
 fn run_transaction(
-    database: &Database,
+    database: &Database<'_>,
     batch: &mut impl Iterator<Item = Action>,
     answers: &mut Vec<Answer>,
 ) -> Result<Option<Extent>, NotStored> {
@@ -290,8 +297,8 @@ fn roll_back(connection: &Connection) {
 }
 
 fn behind_savepoint<T>(
-    connection: &Connection,
-    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    connection: &Keeping<'_>,
+    act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     run(connection, "SAVEPOINT action")?;
     match act(connection) {
@@ -306,8 +313,8 @@ fn behind_savepoint<T>(
     }
 }
 
-fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(()).map(drop)
+fn run(connection: &impl Prepared, sql: &'static str) -> rusqlite::Result<()> {
+    connection.with(sql, |statement| statement.execute(())).map(drop)
 }
 
 #[cfg(test)]
@@ -332,12 +339,12 @@ mod tests {
         (writer, go_on, dir)
     }
 
-    fn add(number: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<usize> {
+    fn add(number: i64) -> impl FnOnce(&Keeping<'_>) -> rusqlite::Result<usize> {
         move |connection| connection.prepare_cached(NUMBER)?.execute([number])
     }
 
     /// Fails after it has written `number`.
-    fn fail_after(number: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<usize> {
+    fn fail_after(number: i64) -> impl FnOnce(&Keeping<'_>) -> rusqlite::Result<usize> {
         move |connection| {
             add(number)(connection)?;
             add(number)(connection)
