@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::file_watch::{Extent, FileWatch};
 use super::statements::Keeping;
+use super::wal_index::LogState;
 use super::{BUSY_TIMEOUT, store_error};
 use crate::store::StoreError;
 
@@ -81,9 +82,6 @@ const CHECKPOINT_WAIT: Duration = Duration::from_millis(20);
 /// How many frames of the log may wait to be folded into the file: as many as SQLite takes by itself.
 const LONG_LOG_FRAMES: i64 = 1000;
 
-/// How many frames the log has, and how many of them are in the file.
-type LogState = (i64, i64);
-
 impl<'a> Database<'a> {
     /// Over a connection that may write. From here on nobody but SQLite may write to the file.
     pub(super) fn new(connection: &'a Connection, watch: Arc<FileWatch>, erased: Erased) -> Self {
@@ -147,6 +145,9 @@ impl<'a> Database<'a> {
     }
 
     fn log_state(&self) -> Option<LogState> {
+        if let Some(state) = self.watch.log_state() {
+            return Some(state);
+        }
         let mut asking = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)").ok()?;
         asking.query_row((), |row| Ok((row.get(1)?, row.get(2)?))).ok()
     }

@@ -73,9 +73,9 @@ mod tests {
 
     #[test]
     fn a_statement_is_prepared_once_and_used_again() {
+        const ADD: &str = "SELECT ?1 + 1";
         let connection = Connection::open_in_memory().unwrap();
         let keeping = Keeping::new(&connection);
-        const ADD: &str = "SELECT ?1 + 1";
         for number in 0..3_i64 {
             let sum: i64 =
                 keeping.with(ADD, |add| add.query_row([number], |row| row.get(0))).unwrap();
