@@ -8,7 +8,7 @@ use rusqlite::{Connection, PrepFlags, Statement};
 
 /// A connection, which prepares statements or has them already.
 pub(super) trait Prepared {
-    /// Calls `run` with the statement for `sql`.
+    /// Calls `run` with the statement for `sql`. `run` must not use another one in this way.
     fn with<T>(
         &self,
         sql: &'static str,
@@ -26,8 +26,8 @@ impl Prepared for Connection {
     }
 }
 
-/// A connection with statements that are kept as long as it lives. Those that a call of
-/// [`Prepared::with`] names stay: only a handful may be used in this way.
+/// A connection that keeps each statement of [`Prepared::with`] for good: there must be few, which are looked
+/// through in turn.
 pub(super) struct Keeping<'a> {
     connection: &'a Connection,
     kept: RefCell<Vec<(&'static str, Statement<'a>)>>,
