@@ -13,7 +13,7 @@ use visavis::domain::{Body, UserId, Username};
 use visavis::store::sqlite::SqliteStore;
 use visavis::store::{ChatStore, MessageStore, NewMessage, Store, StoreError, UserStore};
 
-use super::support::program::{PROGRAM, names, run};
+use super::support::program::{PROGRAM, names, run, said, started};
 use super::support::site::Site;
 use super::support::{NOW, extent};
 
@@ -344,4 +344,35 @@ async fn pages_and_the_health_command_tell_that_the_database_is_gone() {
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), line.lines().count()), (Some(1), 1), "{line}");
     assert!(line.contains("out of service"), "{line}");
+}
+
+#[tokio::test]
+async fn a_server_whose_shm_file_is_cut_goes_out_of_service_and_starts_again_with_all_there_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    let (mut running, address) = started(dir.path(), &[]);
+    let add = [PROGRAM, "user", "add", "ann"];
+    let mut add = Command::new(add[0]).current_dir(dir.path()).args(&add[1..]).spawn().unwrap();
+    assert!(add.wait().unwrap().success());
+    let index = fs::File::options().write(true).open(dir.path().join("messenger.db-shm")).unwrap();
+    let size = index.metadata().unwrap().len();
+    index.set_len(0).unwrap();
+    let client = reqwest::Client::new();
+    loop {
+        // A read of the database, which finds it out or comes after the server's own look has.
+        let form = [("username", "ann"), ("password", "wrong")];
+        client.post(format!("http://{address}/login")).form(&form).send().await.unwrap();
+        let health = Command::new(PROGRAM).args(["health", "--listen", &address]).output().unwrap();
+        if said(health).1.contains("out of service") {
+            break;
+        }
+    }
+    assert_eq!(running.0.try_wait().unwrap(), None);
+    assert_eq!(index.metadata().unwrap().len(), size);
+    running.signal("-TERM");
+    assert!(running.0.wait().unwrap().success());
+    let (_running, _) = started(dir.path(), &[]);
+    let connection = Connection::open(&path).unwrap();
+    let users = connection.query_row("SELECT count(*) FROM users", (), |row| row.get(0));
+    assert_eq!(users, Ok(1));
 }

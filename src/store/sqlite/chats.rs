@@ -154,9 +154,9 @@ fn open(
         Some(found) if found.is_blocked() => return Ok(None),
         Some(_) => {}
     }
-    let found = Conversation::find_to_list(connection, owner, partner_id, at, latest)?;
-    let (mut found, newest) = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    found.list(owner, &newest, at, latest);
+    let found = Conversation::find(connection, owner, partner_id)?;
+    let mut found = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    found.list(connection, owner, at, latest)?;
     let change = found.save_listed(connection, None)?;
     Ok(Some(Opened { partner, change: Some(change) }))
 }

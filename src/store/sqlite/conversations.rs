@@ -7,24 +7,29 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
+use super::statements::Prepared;
 use crate::domain::{ConversationState, MessageId, MessageState, Pair, ReadState, UserId, Version};
 use crate::store::{Change, OwnChange};
 
-// The newest chats of both people are looked up only if ?3 says so.
 const FIND: &str = "
 SELECT
     id, version, last_message_id,
     low_listed_at, low_new_message_count, low_last_read_id, low_last_delivered_id, low_blocks,
-    high_listed_at, high_new_message_count, high_last_read_id, high_last_delivered_id, high_blocks,
-    iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?1), NULL),
-    iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?1), NULL),
-    iif(?3, (SELECT max(low_listed_at) FROM conversations WHERE low_id = ?2), NULL),
-    iif(?3, (SELECT max(high_listed_at) FROM conversations WHERE high_id = ?2), NULL)
+    high_listed_at, high_new_message_count, high_last_read_id, high_last_delivered_id, high_blocks
 FROM conversations
 WHERE low_id = ?1 AND high_id = ?2";
 
+const NEWEST_LISTED: &str = "
+SELECT max(low_listed_at)
+FROM conversations
+WHERE low_id = ?1
+UNION ALL
+SELECT max(high_listed_at)
+FROM conversations
+WHERE high_id = ?1";
+
 // Reads the whole of the smaller index, once.
-const LATEST: &str = "
+const LATEST_LISTED: &str = "
 SELECT max(max(ifnull(low_listed_at, 0)), max(ifnull(high_listed_at, 0)))
 FROM conversations";
 
@@ -58,7 +63,7 @@ WHERE id = ?1";
 
 /// Every query of this file, for the test that reads their plans.
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[FIND, MAKE, SAVE, SAVE_LISTED];
+pub(super) const QUERIES: &[&str] = &[FIND, NEWEST_LISTED, MAKE, SAVE, SAVE_LISTED];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConversationId(pub i64);
@@ -85,78 +90,48 @@ pub(super) struct Side {
     pub blocks: bool,
 }
 
-/// The latest time at which any chat came to the top of anybody's list, in milliseconds since 1970. A later
-/// time needs no look at the lists. Clones share it.
+/// No chat came to the top of a user's list after this, in milliseconds since 1970. Nearly every message comes
+/// later, and needs no look at the list. Users whose ids differ by a multiple of [`GROUPS`] share one time,
+/// which bounds the memory. Clones share all of them.
 #[derive(Clone)]
-pub(super) struct Latest(Arc<AtomicI64>);
+pub(super) struct Latest(Arc<[AtomicI64]>);
+
+const GROUPS: i64 = 4096;
 
 impl Latest {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let latest: Option<i64> = connection.query_row(LATEST, (), |row| row.get(0))?;
-        Ok(Self(Arc::new(AtomicI64::new(latest.unwrap_or(0)))))
+        let latest: Option<i64> = connection.query_row(LATEST_LISTED, (), |row| row.get(0))?;
+        Ok(Self((0..GROUPS).map(|_| AtomicI64::new(latest.unwrap_or(0))).collect()))
     }
 
-    fn is_before(&self, now: OffsetDateTime) -> bool {
-        self.0.load(Ordering::Relaxed) < milliseconds(now)
+    fn of(&self, user: UserId) -> &AtomicI64 {
+        let group = usize::try_from(user.0.rem_euclid(GROUPS)).unwrap_or_default();
+        &self.0[group]
     }
-
-    fn note(&self, listed_at: i64) {
-        self.0.fetch_max(listed_at, Ordering::Relaxed);
-    }
-}
-
-/// When the newest chat of each of the two came to the top of the list; `None` for an empty list, and
-/// where everything is older than now.
-pub(super) struct Newest {
-    low: Option<i64>,
-    high: Option<i64>,
 }
 
 impl Conversation {
     /// The row of `one` and `other`, in either order.
     pub(super) fn find(
-        connection: &Connection,
+        connection: &impl Prepared,
         one: UserId,
         other: UserId,
     ) -> rusqlite::Result<Option<Self>> {
         let people = Pair::of(one, other);
-        connection
-            .prepare_cached(FIND)?
-            .query_row(params![people.low().0, people.high().0, false], |row| {
-                Self::read(row, people)
-            })
-            .optional()
+        connection.with(FIND, |find| {
+            let ids = [people.low().0, people.high().0];
+            find.query_row(ids, |row| Self::read(row, people)).optional()
+        })
     }
 
     /// The row of `user` and `partner`, if `user` has that chat in the list.
     pub(super) fn find_listed(
-        connection: &Connection,
+        connection: &impl Prepared,
         user: UserId,
         partner: UserId,
     ) -> rusqlite::Result<Option<Self>> {
         let found = Self::find(connection, user, partner)?;
         Ok(found.filter(|found| found.side(user).is_listed()))
-    }
-
-    /// As [`Conversation::find`], to bring the chat to the top of a list by [`Conversation::list`].
-    pub(super) fn find_to_list(
-        connection: &Connection,
-        one: UserId,
-        other: UserId,
-        now: OffsetDateTime,
-        latest: &Latest,
-    ) -> rusqlite::Result<Option<(Self, Newest)>> {
-        let people = Pair::of(one, other);
-        let later = |row: &Row<'_>, column| -> rusqlite::Result<Option<i64>> {
-            Ok(row.get::<_, Option<i64>>(column)?.max(row.get(column + 1)?))
-        };
-        connection
-            .prepare_cached(FIND)?
-            .query_row(params![people.low().0, people.high().0, !latest.is_before(now)], |row| {
-                let newest = Newest { low: later(row, 13)?, high: later(row, 15)? };
-                Ok((Self::read(row, people)?, newest))
-            })
-            .optional()
     }
 
     /// Makes the row of two people who have none, in the list of neither.
@@ -210,22 +185,30 @@ impl Conversation {
     /// that came there in the same millisecond, and one that came there before the clock was put back.
     pub(super) fn list(
         &mut self,
+        connection: &Connection,
         user: UserId,
-        newest: &Newest,
         now: OffsetDateTime,
         latest: &Latest,
-    ) {
+    ) -> rusqlite::Result<()> {
         let now = milliseconds(now);
-        let newest = if user == self.people.low() { newest.low } else { newest.high };
+        let known = latest.of(user);
+        let latest = known.load(Ordering::Relaxed);
         let side = self.side_mut(user);
-        let listed_at = match newest {
-            None => now,
-            // A chat that is on top already stays there, however many messages a millisecond has.
-            Some(newest) if side.listed_at == Some(newest) => newest.max(now),
-            Some(newest) => now.max(newest.saturating_add(1)),
+        let listed_at = if latest < now {
+            now
+        } else if side.listed_at == Some(latest) {
+            // On top already, where it stays however many messages a millisecond has.
+            latest
+        } else {
+            match newest_listed(connection, user)? {
+                None => now,
+                Some(newest) if side.listed_at == Some(newest) => newest.max(now),
+                Some(newest) => now.max(newest.saturating_add(1)),
+            }
         };
         side.listed_at = Some(listed_at);
-        latest.note(listed_at);
+        known.fetch_max(listed_at, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The version after the next [`Conversation::save`] or [`Conversation::save_listed`].
@@ -257,18 +240,20 @@ impl Conversation {
     /// Keeps the last message, the counts and where the chat stands in the lists.
     pub(super) fn save_listed(
         self,
-        connection: &Connection,
+        connection: &impl Prepared,
         message: Option<MessageState>,
     ) -> rusqlite::Result<Change> {
-        connection.prepare_cached(SAVE_LISTED)?.execute(params![
-            self.id.0,
-            self.next_version().0,
-            self.low.read.new_message_count,
-            self.high.read.new_message_count,
-            self.last_message_id.0,
-            self.low.listed_at,
-            self.high.listed_at,
-        ])?;
+        connection.with(SAVE_LISTED, |save| {
+            save.execute(params![
+                self.id.0,
+                self.next_version().0,
+                self.low.read.new_message_count,
+                self.high.read.new_message_count,
+                self.last_message_id.0,
+                self.low.listed_at,
+                self.high.listed_at,
+            ])
+        })?;
         Ok(self.changed(message))
     }
 
@@ -325,6 +310,92 @@ impl Side {
     }
 }
 
+/// When the newest chat of `user` came to the top of the list; `None` for an empty list.
+fn newest_listed(connection: &Connection, user: UserId) -> rusqlite::Result<Option<i64>> {
+    let mut query = connection.prepare_cached(NEWEST_LISTED)?;
+    let sides = query.query_map([user.0], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
+    Ok(sides.into_iter().max().flatten())
+}
+
 fn milliseconds(time: OffsetDateTime) -> i64 {
     time.unix_timestamp() * 1000 + i64::from(time.millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::Body;
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::{ChatStore, MessageStore, NewMessage};
+
+    /// The first two share a group.
+    const PEOPLE: [UserId; 5] =
+        [UserId(1), UserId(1 + GROUPS), UserId(2), UserId(3), UserId(2 + GROUPS)];
+
+    /// Opens the store, with [`PEOPLE`] in it.
+    fn open(path: &std::path::Path) -> SqliteStore {
+        let store = SqliteStore::open(path).unwrap();
+        let connection = Connection::open(path).unwrap();
+        let sql =
+            "INSERT OR IGNORE INTO users (id, username, hash) VALUES (?1, 'person ' || ?1, '')";
+        for id in PEOPLE {
+            connection.execute(sql, [id.0]).unwrap();
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn what_came_last_is_on_top_of_both_lists_whatever_the_clock_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("messenger.db");
+        let mut store = Some(open(&path));
+        let mut now = datetime!(2026-03-04 05:06:07 UTC);
+        let mut lists: HashMap<UserId, Vec<UserId>> = HashMap::new();
+        let mut random = 1_u64;
+        let mut below = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % bound
+        };
+        for step in 0..600 {
+            match below(40) {
+                0 => {
+                    drop(store.take());
+                    store = Some(open(&path));
+                }
+                1 => now -= Duration::hours(1),
+                // Several messages come in one millisecond.
+                2..20 => {}
+                _ => now += Duration::milliseconds(i64::try_from(below(3)).unwrap()),
+            }
+            let store = store.as_ref().unwrap();
+            let [one, other] = [5, 5].map(|people| PEOPLE[usize::try_from(below(people)).unwrap()]);
+            store.open_chat(one, other, now).await.unwrap().unwrap();
+            let list = lists.entry(one).or_default();
+            if !list.contains(&other) {
+                list.insert(0, other);
+            }
+            if below(3) > 0 {
+                let body = Body::parse("hello".into(), 100).unwrap();
+                let client_id = None;
+                let message = NewMessage { sender: one, receiver: other, body, at: now, client_id };
+                store.add_message(message).await.unwrap().unwrap();
+                for (owner, partner) in [(one, other), (other, one)] {
+                    let list = lists.entry(owner).or_default();
+                    list.retain(|listed| *listed != partner);
+                    list.insert(0, partner);
+                }
+            }
+            for owner in [one, other] {
+                let listed = store.chats_of(owner, 10).await.unwrap();
+                let listed: Vec<UserId> = listed.iter().map(|chat| chat.partner.id).collect();
+                let expected = lists.get(&owner).cloned().unwrap_or_default();
+                assert_eq!(listed, expected, "of {owner} after step {step}");
+            }
+        }
+    }
 }

@@ -17,11 +17,13 @@ use rusqlite::ffi::{
 
 use super::open::one_line;
 use super::partial::beside;
+use super::wal_index::{LogState, WalIndex};
 
 /// The database file and the two that SQLite keeps beside it, as they were opened.
 pub(super) struct FileWatch {
     path: PathBuf,
     opened: Vec<(PathBuf, Identity)>,
+    wal_index: WalIndex,
     /// Set once, and never taken back while the program runs.
     lost: OnceLock<Loss>,
 }
@@ -56,8 +58,16 @@ enum Loss {
     Gone(PathBuf),
     Replaced(PathBuf),
     Overwritten(PathBuf),
-    Linked { path: PathBuf, names: u64 },
-    Damaged { path: PathBuf, reason: String },
+    /// The `-shm` file beside it is shorter than SQLite has made it.
+    Cut(PathBuf),
+    Linked {
+        path: PathBuf,
+        names: u64,
+    },
+    Damaged {
+        path: PathBuf,
+        reason: String,
+    },
 }
 
 impl fmt::Display for Loss {
@@ -76,6 +86,11 @@ impl fmt::Display for Loss {
             Self::Overwritten(path) => write!(
                 f,
                 "{0} was written or touched by another program than SQLite; stop visavis, make sure that the right file is there, then start it again ({0}-wal.orphan, if it is there, has what the file as it was did not have yet)",
+                path.display()
+            ),
+            Self::Cut(path) => write!(
+                f,
+                "{}-shm was cut by another program, though SQLite uses it; start visavis again",
                 path.display()
             ),
             Self::Linked { path, names } => write!(
@@ -97,6 +112,7 @@ impl FileWatch {
     pub(super) fn start(path: &Path) -> io::Result<Self> {
         // SQLite resolves symbolic links, and keeps its two files beside the real one.
         let real = fs::canonicalize(path)?;
+        let wal_index = WalIndex::open(&beside(&real, "-shm"))?;
         let mut opened = vec![(path.to_owned(), identity(path)?)];
         for suffix in ["-wal", "-shm"] {
             let path = beside(&real, suffix);
@@ -104,7 +120,7 @@ impl FileWatch {
                 opened.push((path, identity));
             }
         }
-        Ok(Self { path: path.to_owned(), opened, lost: OnceLock::new() })
+        Ok(Self { path: path.to_owned(), opened, wal_index, lost: OnceLock::new() })
     }
 
     /// Whether the store is out of service.
@@ -112,10 +128,12 @@ impl FileWatch {
         self.lost.get().is_some()
     }
 
-    /// Whether the file was moved, deleted or replaced; false when it is where it was, and damaged or
-    /// overwritten.
+    /// Whether the file was moved, deleted or replaced; false when it is where it was, and damaged,
+    /// overwritten or without its index.
     pub(super) fn is_taken_away(&self) -> bool {
-        let stays = |loss: &Loss| matches!(loss, Loss::Damaged { .. } | Loss::Overwritten(_));
+        let stays = |loss: &Loss| {
+            matches!(loss, Loss::Damaged { .. } | Loss::Overwritten(_) | Loss::Cut(_))
+        };
         self.lost.get().is_some_and(|loss| !stays(loss))
     }
 
@@ -128,7 +146,7 @@ impl FileWatch {
     /// Looks at the files, which takes some microseconds, and tells how the database was found; `None`
     /// when the store is out of service.
     pub(super) fn look(&self) -> Option<Extent> {
-        if self.is_lost() {
+        if !self.may_read() {
             return None;
         }
         match self.find() {
@@ -143,6 +161,24 @@ impl FileWatch {
                 None
             }
         }
+    }
+
+    /// Whether the database may be looked at: false when the store is out of service, also because the `-shm`
+    /// file is found cut just now.
+    pub(super) fn may_read(&self) -> bool {
+        let is_cut = self.wal_index.restore_length().unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot look at {}-shm: {error}", self.path.display());
+            true
+        });
+        if is_cut {
+            self.lose(Loss::Cut(self.path.clone()));
+        }
+        !self.is_lost()
+    }
+
+    /// How far the log is written and folded; `None` while another process writes it.
+    pub(super) fn log_state(&self) -> Option<LogState> {
+        self.wal_index.log_state()
     }
 
     /// Takes the store out of service since another program has written to the file. What the

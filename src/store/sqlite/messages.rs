@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::chats::chats_of;
 use super::conversations::{Conversation, ConversationId, Latest};
+use super::statements::{Keeping, Prepared};
 use crate::domain::{
     ClientId, DELETED_TEXT, Message, MessageId, MessageState, ReadState, Timestamp, UserId, Version,
 };
@@ -57,7 +58,7 @@ pub(super) const QUERIES: &[&str] = &[ADD, SENT_BEFORE, PAGE, CONVERSATIONS_WITH
 impl MessageStore for SqliteStore {
     fn add_message(&self, message: NewMessage) -> Reply<Result<Added, NotAdded>> {
         let latest = self.latest.clone();
-        self.writer.submit(move |connection| add(connection, &message, &latest))
+        self.writer.submit_bare(move |connection| add(connection, &message, &latest))
     }
 
     fn added_before(
@@ -81,7 +82,7 @@ impl MessageStore for SqliteStore {
         self.read(move |connection| {
             // One snapshot, so that the count belongs to the messages.
             let snapshot = connection.unchecked_transaction()?;
-            let Some(found) = Conversation::find_listed(&snapshot, user, partner)? else {
+            let Some(found) = Conversation::find_listed(&*snapshot, user, partner)? else {
                 return Ok(None);
             };
             let side = found.side(user);
@@ -147,7 +148,7 @@ fn later(
 }
 
 fn add(
-    connection: &Connection,
+    connection: &Keeping<'_>,
     message: &NewMessage,
     latest: &Latest,
 ) -> rusqlite::Result<Result<Added, NotAdded>> {
@@ -155,9 +156,7 @@ fn add(
     let (text, client_id) = (message.body.as_str(), message.client_id);
     // Looked up only when there is something to refuse: most messages come once.
     let before = || sent_before(connection, sender, receiver, text, client_id);
-    let found = Conversation::find_to_list(connection, sender, receiver, message.at, latest)?;
-    let found = found.filter(|(conversation, _)| conversation.side(sender).is_listed());
-    let Some((mut conversation, newest)) = found else {
+    let Some(mut conversation) = Conversation::find_listed(connection, sender, receiver)? else {
         return Ok(before()?.unwrap_or(Err(NotAdded::NoChat)));
     };
     if let Some(blocked) = why_not(&conversation, sender, receiver) {
@@ -165,26 +164,28 @@ fn add(
     }
     let timestamp = Timestamp::from(message.at);
     let version = conversation.next_version();
-    let added = connection.prepare_cached(ADD)?.execute(params![
-        conversation.id.0,
-        sender.0,
-        text,
-        timestamp.as_str(),
-        version.0,
-        client_id.as_ref().map(ClientId::as_bytes)
-    ])?;
+    let added = connection.with(ADD, |add| {
+        add.execute(params![
+            conversation.id.0,
+            sender.0,
+            text,
+            timestamp.as_str(),
+            version.0,
+            client_id.as_ref().map(ClientId::as_bytes)
+        ])
+    })?;
     if added == 0 {
         return before()?.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
     let id = MessageId(connection.last_insert_rowid());
     conversation.last_message_id = id;
-    conversation.list(sender, &newest, message.at, latest);
+    conversation.list(connection, sender, message.at, latest)?;
     let mut opened_chat = false;
     if sender != receiver {
         let receivers = conversation.side_mut(receiver);
         receivers.read.new_message_count += 1;
         opened_chat = !receivers.is_listed();
-        conversation.list(receiver, &newest, message.at, latest);
+        conversation.list(connection, receiver, message.at, latest)?;
     }
     let state = MessageState {
         id,

@@ -7,6 +7,7 @@ mod changes;
 mod chats;
 mod conversations;
 mod costly_hashes;
+mod database;
 mod edits;
 mod file_watch;
 mod flask;
@@ -21,7 +22,9 @@ mod paths;
 mod read_only;
 mod sessions;
 mod startup_check;
+mod statements;
 mod users;
+mod wal_index;
 mod writer;
 
 use std::error::Error;
@@ -130,6 +133,10 @@ impl SqliteStore {
         (connection, converted): (Connection, Option<Converted>),
         lock: Option<FileLock>,
     ) -> Result<Self, OpenError> {
+        let watch = FileWatch::start(path).map_err(|error| OpenError::failed(path, error))?;
+        // Dropped after every connection, also where something fails.
+        let watch = Arc::new(watch);
+        let connection = connection;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let manager = SqliteConnectionManager::file(path)
             .with_flags(flags)
@@ -142,8 +149,6 @@ impl SqliteStore {
             .build(manager)
             .map_err(|error| OpenError::failed(path, error))?;
         let readers = Arc::new(Readers(RwLock::new(Some(readers))));
-        let watch = FileWatch::start(path).map_err(|error| OpenError::failed(path, error))?;
-        let watch = Arc::new(watch);
         let latest =
             Latest::read(&connection).map_err(|error| OpenError::from_sqlite(path, &error))?;
         let writer = Writer::start(connection, Arc::clone(&watch))
@@ -188,6 +193,9 @@ impl SqliteStore {
             }
             let task = tokio::task::spawn_blocking(move || {
                 let connection = readers.get()?;
+                if !watch.may_read() {
+                    return Err(StoreError::OutOfService);
+                }
                 query(&connection).inspect_err(|error| watch.note(error)).map_err(store_error)
             });
             task.await.unwrap_or_else(|panic| Err(unavailable(panic)))

@@ -1,19 +1,19 @@
-//! The one thread that writes. It takes whatever waits in its queue into one transaction, each
-//! action behind a savepoint of its own, so that one sync to disk serves them all. Answers leave
-//! after the commit, and only then: whatever was acknowledged is on disk, in the file that has the
-//! database's name.
+//! The queue of writes, and the one thread that takes them from it: whatever waits goes into one
+//! transaction, so that one sync to disk serves them all. An action that fails takes back what it has
+//! written, and leaves the others alone but where it says otherwise. Answers leave after the commit, and
+//! only then: whatever was acknowledged is on disk, in the file that has the database's name.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::database::{Database, Erased};
 use super::file_watch::{Extent, FileWatch};
-use super::{BUSY_TIMEOUT, store_error, unavailable};
+use super::statements::{Keeping, Prepared};
+use super::{store_error, unavailable};
 use crate::store::{Reply, StoreError};
 
 /// How many actions may wait. A caller beyond that is told at once that the store is unavailable,
@@ -24,9 +24,6 @@ const QUEUE_MAX: usize = 16_384;
 /// few enough that the first of them does not wait long for the last.
 const BATCH_MAX: usize = 512;
 
-/// How long the end waits for readers of other processes before the write-ahead log stays behind.
-const LAST_FOLD_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// What waits in the queue.
 enum Task {
     Write(Action),
@@ -36,7 +33,7 @@ enum Task {
 }
 
 /// Runs inside the transaction and gives what is to be done once the outcome is known.
-type Action = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+type Action = Box<dyn FnOnce(&Keeping<'_>) -> Answer + Send>;
 /// Tells the caller how it went: the action's own result, or why the commit failed.
 type Answer = Box<dyn FnOnce(Result<(), NotStored>) + Send>;
 
@@ -64,26 +61,6 @@ impl From<NotStored> for StoreError {
     }
 }
 
-/// Set when something was stored that must leave the write-ahead log soon: a text that was deleted
-/// stands there until the log is cut.
-#[derive(Clone)]
-pub(super) struct Erased(Arc<AtomicBool>);
-
-impl Erased {
-    /// Has the log folded into the file and cut at the next look, whether the store is idle or not.
-    pub(super) fn note(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_pending(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn done(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
 pub(super) struct Writer {
     queue: SyncSender<Task>,
     watch: Arc<FileWatch>,
@@ -95,13 +72,18 @@ impl Writer {
     /// Starts the thread over a connection that may write.
     pub(super) fn start(connection: Connection, watch: Arc<FileWatch>) -> std::io::Result<Self> {
         let (queue, waiting) = sync_channel(QUEUE_MAX);
-        // A crash may have left a log with a text that was deleted.
-        let erased = Erased(Arc::new(AtomicBool::new(true)));
-        let mut database = Database::new(connection, Arc::clone(&watch), erased.clone());
+        let erased = Erased::after_start();
+        let (ready, is_ready) = sync_channel(1);
+        let (watched, noted) = (Arc::clone(&watch), erased.clone());
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
+            let mut database = Database::new(&connection, watched, noted);
+            _ = ready.send(());
             write_all(&mut database, &waiting);
-            database.close();
+            let end = database.end();
+            end.apply(connection);
         })?;
+        // What is done to the file from now on is noticed. Fails only when the thread has panicked.
+        _ = is_ready.recv();
         Ok(Self { queue, watch, erased, thread: Mutex::new(Some(thread)) })
     }
 
@@ -113,12 +95,36 @@ impl Writer {
     /// the order of actions.
     pub(super) fn submit<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<T> {
+        self.enqueue(move |connection| behind_savepoint(connection, act))
+    }
+
+    /// As [`Writer::submit`], without the savepoint, which costs a tenth of a message: when `act` fails after
+    /// it has changed something, nothing is stored of all that shares the transaction. For actions that
+    /// only a failing disk can end there, which seldom spares the others.
+    pub(super) fn submit_bare<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<T> {
+        self.enqueue(move |connection| {
+            let before = connection.total_changes();
+            act(connection).inspect_err(|_| {
+                if connection.total_changes() != before {
+                    roll_back(connection);
+                }
+            })
+        })
+    }
+
+    fn enqueue<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
         let (sender, receiver) = oneshot::channel();
         let watch = Arc::clone(&self.watch);
         let action: Action = Box::new(move |connection| {
-            let outcome = behind_savepoint(connection, act).inspect_err(|error| watch.note(error));
+            let outcome = act(connection).inspect_err(|error| watch.note(error));
             Box::new(move |committed| {
                 let answer = match committed {
                     Ok(()) => outcome.map_err(store_error),
@@ -190,7 +196,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(database: &mut Database, waiting: &Receiver<Task>) {
+fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>) {
     let mut next = None;
     while let Some(task) = next.take().or_else(|| waiting.recv().ok()) {
         match task {
@@ -212,214 +218,8 @@ fn write_all(database: &mut Database, waiting: &Receiver<Task>) {
     }
 }
 
-/// The connection that writes, and how far its write-ahead log is folded into the file.
-struct Database {
-    connection: Connection,
-    watch: Arc<FileWatch>,
-    log: Log,
-    /// How the file was left, as far as it is known.
-    left: Option<Left>,
-    /// `PRAGMA data_version` at the last look.
-    version: Option<i64>,
-    erased: Erased,
-    /// Whether the last attempt to fold the log failed, which is logged once.
-    fold_failed: bool,
-}
-
-/// What the write-ahead log has that the file has not.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Log {
-    Folded,
-    /// Written since the last look.
-    Fresh,
-    /// Written before the last look, and not since: the server is idle.
-    Settled,
-}
-
-/// How the file and its log were left. Whatever uses SQLite writes to the file in a checkpoint alone,
-/// which changes the state of the log, or comes after a commit, which changes `PRAGMA data_version`.
-#[derive(Clone, Copy)]
-struct Left {
-    extent: Extent,
-    log: LogState,
-}
-
-/// How often, and how long each time, a change of the file waits for the state of the log to follow. A
-/// checkpoint of another process takes longer only where the disk has stalled.
-const CHECKPOINT_WAITS: u32 = 250;
-const CHECKPOINT_WAIT: Duration = Duration::from_millis(20);
-
-/// How many frames of the log may wait to be folded into the file: as many as SQLite takes by itself.
-const LONG_LOG_FRAMES: i64 = 1000;
-
-/// How many frames the log has, and how many of them are in the file.
-type LogState = (i64, i64);
-
-impl Database {
-    fn new(connection: Connection, watch: Arc<FileWatch>, erased: Erased) -> Self {
-        // A crash may have left a log.
-        let log = Log::Fresh;
-        if let Err(error) = connection.pragma_update(None, "wal_autocheckpoint", 0) {
-            tracing::warn!(%error, "the log is folded at each commit: {error}");
-        }
-        let mut new =
-            Self { connection, watch, log, left: None, version: None, erased, fold_failed: false };
-        if let Some(extent) = new.watch.look() {
-            new.version = new.data_version().ok();
-            new.leave(extent);
-        }
-        new
-    }
-
-    /// Whether the file is the one that was opened, and nobody but SQLite has written to it. From then on
-    /// the store is out of service.
-    fn is_sound(&mut self) -> bool {
-        // A checkpoint of another process writes to the file first, and changes the log's state last.
-        for _ in 0..CHECKPOINT_WAITS {
-            let Some(extent) = self.watch.look() else {
-                self.abandon();
-                return false;
-            };
-            let Some(left) = self.left.filter(|left| extent.was_written_since(left.extent)) else {
-                return true;
-            };
-            let log = self.log_state();
-            if log != Some(left.log) || self.data_version().ok() != self.version {
-                self.left = log.map(|log| Left { extent, log });
-                return true;
-            }
-            thread::sleep(CHECKPOINT_WAIT);
-        }
-        self.watch.lose_to_another_program();
-        false
-    }
-
-    /// Notes how the file is after this connection has written.
-    fn leave(&mut self, extent: Extent) {
-        let Some(log) = self.log_state() else { return self.left = None };
-        // What has only been added to the log is not in the file: another program has written there, or a
-        // checkpoint is under way.
-        let is_added = |left: &Left| log.1 == left.log.1 && log.0 >= left.log.0;
-        let known = self.left.filter(is_added);
-        self.left = Some(Left { extent: known.map_or(extent, |left| left.extent), log });
-    }
-
-    fn log_state(&self) -> Option<LogState> {
-        let mut asking = self.connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)").ok()?;
-        asking.query_row((), |row| Ok((row.get(1)?, row.get(2)?))).ok()
-    }
-
-    /// Changes with every commit of another connection.
-    fn data_version(&self) -> rusqlite::Result<i64> {
-        self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
-    }
-
-    fn look(&mut self) -> Result<i64, StoreError> {
-        if !self.is_sound() {
-            return Err(StoreError::OutOfService);
-        }
-        let version = self.data_version();
-        let version = version.inspect_err(|error| self.watch.note(error)).map_err(store_error)?;
-        if self.version.replace(version).is_some_and(|known| known != version) {
-            self.log = Log::Fresh;
-        }
-        match self.log {
-            _ if self.erased.is_pending() => {
-                if self.cut() {
-                    self.log = Log::Folded;
-                    self.erased.done();
-                }
-            }
-            Log::Folded => {}
-            Log::Fresh => self.log = Log::Settled,
-            Log::Settled => {
-                if self.fold("PASSIVE") {
-                    self.log = Log::Folded;
-                }
-            }
-        }
-        if let Some(extent) = self.watch.look() {
-            self.leave(extent);
-        }
-        Ok(version)
-    }
-
-    /// Copies the write-ahead log into the file, so that a copy of the file alone is complete.
-    /// `PASSIVE` waits for nobody. False when a reader is in the way, or the disk.
-    fn fold(&mut self, mode: &str) -> bool {
-        // From here on this connection writes to the file, also where it fails in the end.
-        self.left = None;
-        let outcome =
-            self.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-            });
-        match outcome {
-            Ok((busy, pages, folded)) => {
-                self.fold_failed = false;
-                busy == 0 && pages == folded
-            }
-            Err(error) => {
-                self.watch.note(&error);
-                if !self.fold_failed && !self.watch.is_lost() {
-                    tracing::warn!(%error, "the write-ahead log was not folded into the database: {error}");
-                }
-                self.fold_failed = true;
-                false
-            }
-        }
-    }
-
-    /// What SQLite does by itself at the end of a commit, if it is let. Here nobody waits for it, and it is
-    /// known that it was this connection that wrote to the file.
-    fn fold_if_long(&mut self) {
-        if self.left.is_some_and(|left| left.log.0 - left.log.1 >= LONG_LOG_FRAMES) {
-            self.fold("PASSIVE");
-            if let Some(extent) = self.watch.look() {
-                self.leave(extent);
-            }
-        }
-    }
-
-    /// Folds the write-ahead log into the file and cuts it, without waiting for anybody. False when a
-    /// reader is in the way, or the disk.
-    fn cut(&mut self) -> bool {
-        let is_impatient = self.connection.busy_timeout(Duration::ZERO).is_ok();
-        let is_cut = is_impatient && self.fold("TRUNCATE");
-        self.connection.busy_timeout(BUSY_TIMEOUT).is_ok() && is_cut
-    }
-
-    /// Folds the log into the file that was opened, wherever it is now. A log that stayed behind
-    /// would be applied to whatever file has its name, and damage it.
-    fn abandon(&mut self) {
-        if self.watch.is_taken_away() && self.log != Log::Folded {
-            self.fold("TRUNCATE");
-            self.log = Log::Folded;
-        }
-    }
-
-    fn close(mut self) {
-        if self.watch.is_overwritten() {
-            // Closing the last connection would fold what remains of the log into the other content.
-            std::mem::forget(self.connection);
-            return;
-        }
-        if self.watch.is_lost() {
-            self.abandon();
-            return;
-        }
-        // Closing the last connection folds the log as well; a reader in another process would
-        // keep it from doing so.
-        if self.connection.busy_timeout(LAST_FOLD_TIMEOUT).is_err() || !self.fold("TRUNCATE") {
-            tracing::warn!("another process reads the database; its -wal file belongs to it");
-        }
-        if let Err((_, error)) = self.connection.close() {
-            tracing::error!(%error, "cannot close the database: {error}");
-        }
-    }
-}
-
 /// Runs the actions in one transaction, or in several where an error ends one early.
-fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
+fn write_batch(database: &mut Database<'_>, batch: impl Iterator<Item = Action>) {
     let mut batch = batch.peekable();
     while batch.peek().is_some() {
         // Before anything is written: the log may belong to another file by now.
@@ -431,7 +231,7 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
         let before = database.connection.total_changes();
         let outcome = run_transaction(database, &mut batch, &mut answers);
         if database.connection.total_changes() != before {
-            database.log = Log::Fresh;
+            database.has_stored();
         }
         match &outcome {
             Ok(Some(extent)) => database.leave(*extent),
@@ -452,12 +252,12 @@ fn write_batch(database: &mut Database, batch: impl Iterator<Item = Action>) {
 /// At the end either everything in `answers` is on disk, or nothing of it is. Gives how the file was found
 /// after the commit; `None` when the transaction could not begin.
 fn run_transaction(
-    database: &Database,
+    database: &Database<'_>,
     batch: &mut impl Iterator<Item = Action>,
     answers: &mut Vec<Answer>,
 ) -> Result<Option<Extent>, NotStored> {
     let Database { connection, watch, .. } = database;
-    if let Err(cause) = connection.execute_batch("BEGIN IMMEDIATE") {
+    if let Err(cause) = run(connection, "BEGIN IMMEDIATE") {
         // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
         // come again at once, and is for the next attempt: so all are taken before any is dropped.
         let not_run: Vec<Action> = batch.collect();
@@ -480,7 +280,7 @@ fn run_transaction(
             return Err(NotStored::OutOfService);
         }
     }
-    connection.execute_batch("COMMIT").inspect_err(|error| {
+    run(connection, "COMMIT").inspect_err(|error| {
         watch.note(error);
         roll_back(connection);
     })?;
@@ -497,8 +297,8 @@ fn roll_back(connection: &Connection) {
 }
 
 fn behind_savepoint<T>(
-    connection: &Connection,
-    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    connection: &Keeping<'_>,
+    act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     run(connection, "SAVEPOINT action")?;
     match act(connection) {
@@ -513,6 +313,78 @@ fn behind_savepoint<T>(
     }
 }
 
-fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(sql)?.execute(()).map(drop)
+fn run(connection: &impl Prepared, sql: &'static str) -> rusqlite::Result<()> {
+    connection.with(sql, |statement| statement.execute(())).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const NUMBER: &str = "INSERT INTO numbers VALUES (?1)";
+
+    /// A writer over a new file with a table of numbers, held up by its first action until something is sent.
+    fn held_up() -> (Writer, std::sync::mpsc::Sender<()>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("numbers.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+        connection.execute_batch("CREATE TABLE numbers (number UNIQUE)").unwrap();
+        let watch = Arc::new(FileWatch::start(&path).unwrap());
+        let writer = Writer::start(connection, watch).unwrap();
+        let (go_on, waits) = channel();
+        drop(writer.submit(move |_| Ok(waits.recv().is_ok())));
+        (writer, go_on, dir)
+    }
+
+    fn add(number: i64) -> impl FnOnce(&Keeping<'_>) -> rusqlite::Result<usize> {
+        move |connection| connection.prepare_cached(NUMBER)?.execute([number])
+    }
+
+    /// Fails after it has written `number`.
+    fn fail_after(number: i64) -> impl FnOnce(&Keeping<'_>) -> rusqlite::Result<usize> {
+        move |connection| {
+            add(number)(connection)?;
+            add(number)(connection)
+        }
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let read = writer.submit(|connection| {
+            let mut query = connection.prepare("SELECT number FROM numbers ORDER BY number")?;
+            query.query_map((), |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()
+        });
+        read.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_action_that_fails_takes_nothing_along_but_what_it_has_written_itself() {
+        let (writer, go_on, _dir) = held_up();
+        let before = writer.submit(add(1));
+        let failed = writer.submit(fail_after(2));
+        // It has written nothing.
+        let refused = writer.submit_bare(add(1));
+        let after = writer.submit_bare(add(3));
+        go_on.send(()).unwrap();
+        before.await.unwrap();
+        assert!(matches!(failed.await, Err(StoreError::Conflict)));
+        assert!(matches!(refused.await, Err(StoreError::Conflict)));
+        after.await.unwrap();
+        assert_eq!(numbers(&writer).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn of_an_action_without_a_savepoint_that_fails_halfway_nothing_is_stored() {
+        let (writer, go_on, _dir) = held_up();
+        let shares = writer.submit(add(1));
+        let failed = writer.submit_bare(fail_after(2));
+        let after = writer.submit(add(3));
+        go_on.send(()).unwrap();
+        assert!(matches!(shares.await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(failed.await, Err(StoreError::Unavailable(_))));
+        after.await.unwrap();
+        assert_eq!(numbers(&writer).await, [3]);
+    }
 }
