@@ -33,6 +33,10 @@ class Refused(Exception):
         self.failure, self.code, self.retry_after = answer["failure"], answer["code"], answer.get("retry_after")
 
 
+class WrongForm(Exception):
+    """The server refuses a form, as it does for a wrong password."""
+
+
 class NotLoggedIn(Exception):
     """The cookie is nobody's, or not that of the person whose data is held."""
 
@@ -264,12 +268,12 @@ class Client:
             if response.status == 429 or response.status >= 500:
                 raise Disconnected(f"{path} was answered with {response.status}")
             if response.status != 302:
-                raise PermissionError(f"{path} was answered with {response.status}")
+                raise WrongForm(f"{path} was answered with {response.status}")
 
     # The connection.
 
     async def run(self):
-        """Connects, and connects again, until it is cancelled. Raises `PermissionError` for a wrong password."""
+        """Connects, and connects again, until it is cancelled. Raises `WrongForm` for a wrong password."""
         pause = PAUSE_SECONDS_MIN
         try:
             while True:
@@ -287,8 +291,12 @@ class Client:
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
         finally:
             self.copy.save()
-            if self._browser:
-                await self._browser.close()
+            await self.close()
+
+    async def close(self):
+        """Closes what a form has opened where nothing runs."""
+        if self._browser:
+            await self._browser.close()
 
     def cut(self):
         """Ends the connection, as a lost network does. `run` connects again."""
@@ -469,7 +477,11 @@ class Client:
         if isinstance(outcome, dict) and "client_id" in request["payload"]:
             self.accepted[request["payload"]["client_id"]] = outcome
         if future and not future.done():
-            future.set_exception(outcome) if isinstance(outcome, Exception) else future.set_result(outcome)
+            if isinstance(outcome, Exception):
+                # Its traceback is the sender's, which goes on. Whoever clears the frames would end it.
+                future.set_exception(outcome.with_traceback(None))
+            else:
+                future.set_result(outcome)
         self._notify()
 
 

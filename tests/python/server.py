@@ -31,7 +31,11 @@ class Server:
                 self.url = found.group(1)
                 break
         # What it says from here on must not fill the pipe.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+        threading.Thread(target=self._read, args=[self.process.stderr], daemon=True).start()
+
+    def _read(self, log):
+        with log:
+            log.read()
 
     def kill(self):
         """Ends the program as a loss of power does."""
