@@ -56,8 +56,8 @@ class Protocol2(unittest.IsolatedAsyncioTestCase):
 
     # Devices.
 
-    def device(self, name, url=None, path=None, password=None):
-        client = Client(url or self.server.url, name, password or f"password of {name}", path)
+    def device(self, name, url=None, path=None, password=None, transport="websocket"):
+        client = Client(url or self.server.url, name, password or f"password of {name}", path, transport)
         self.running[client] = None
         return client
 
@@ -273,9 +273,10 @@ class Protocol2(unittest.IsolatedAsyncioTestCase):
 
     async def test_a_client_that_lived_through_all_equals_one_that_has_just_loaded(self):
         links = [await self.link() for _ in range(4)]
+        transports = ["websocket", "websocket", "polling", "polling"]
         devices = [
-            await self.start(name, url=link.url, path=self.path(f"{number}.json"))
-            for number, (name, link) in enumerate(zip(self.names * 2, links))
+            await self.start(name, url=link.url, path=self.path(f"{number}.json"), transport=transport)
+            for number, (name, link, transport) in enumerate(zip(self.names * 2, links, transports))
         ]
         chance = random.Random(4)
         playing = [
