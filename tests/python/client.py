@@ -131,6 +131,13 @@ class Copy:
         else:
             held.announced = max(held.announced, state["version"])
 
+    def apply_catch_up(self, answer, known):
+        """Takes an answer to `catch_up` that named the conversations in `known`."""
+        self.user_id, self.epoch = answer["user_id"], answer["epoch"]
+        # Since the question, an event may have shown a conversation that the question did not name.
+        for changed in answer["conversations"]:
+            self.apply_answer(changed, changed["conversation"]["partner_id"] in known)
+
     def apply_answer(self, changed, is_since_held=True):
         """Takes an item of `catch_up`, or an answer to `get_changes`.
 
@@ -413,10 +420,7 @@ class Client:
             if copy.epoch not in (None, answer["epoch"]):
                 self._forget_epoch()
                 continue
-            copy.user_id, copy.epoch = answer["user_id"], answer["epoch"]
-            # Since the question, an event may have shown a conversation that the question did not name.
-            for changed in answer["conversations"]:
-                copy.apply_answer(changed, changed["conversation"]["partner_id"] in known)
+            copy.apply_catch_up(answer, known)
             if not answer["more"]:
                 return
 

@@ -16,14 +16,15 @@ PATIENCE_SECONDS = 20
 class Server:
     """A started server over a database of its own."""
 
-    def __init__(self):
+    def __init__(self, *settings):
+        self.settings = settings
         self.folder = tempfile.TemporaryDirectory(prefix="visavis-python-")
         self.url = "http://127.0.0.1:0"
         self.start()
 
     def start(self):
         """Starts the program over what is there, at the address that it had before."""
-        arguments = [PROGRAM, "--listen", urlsplit(self.url).netloc, "--bcrypt-cost", "4"]
+        arguments = [PROGRAM, "--listen", urlsplit(self.url).netloc, "--bcrypt-cost", "4", *self.settings]
         self.process = subprocess.Popen(arguments, cwd=self.folder.name, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             found = re.search(r"listens on (http://[^ \n]+)", line)

@@ -328,6 +328,18 @@ class Protocol2(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(printed["conversations"], await self.as_just_loaded(self.ann))
         self.assertGreater(len(printed["accepted"]), 0)
 
+    async def test_what_was_too_much_is_sent_later_in_its_order(self):
+        strict = Server("--limit-messages", "2/s")
+        self.addCleanup(strict.stop)
+        for name in self.names:
+            await self.device(name, url=strict.url).register()
+        ann, ben = [await self.start(name, url=strict.url) for name in self.names]
+        bens_id, anns_id = await ann.find(self.names[1]), await ben.find(self.names[0])
+        await ann.open_chat(bens_id)
+        texts = [f"line {number}" for number in range(5)]
+        await self.patiently(asyncio.gather(*(ann.send(bens_id, text) for text in texts)))
+        await self.sees(ben, anns_id, texts)
+
     async def test_a_wrong_password_ends_the_client(self):
         with self.assertRaises(WrongForm):
             await self.patiently(self.device(self.names[0], password="a wrong one").run())
@@ -358,8 +370,8 @@ class Order(unittest.TestCase):
 
     def test_an_answer_that_did_not_know_a_conversation_leaves_no_hole_in_it(self):
         self.copy.apply_event({"after": 8, "conversation": {**state(9), "partner_id": 8}})
-        answer = {"conversation": {**state(12), "partner_id": 8}, "messages": [], "complete_to": 12, "more": False}
-        self.copy.apply_answer(answer, is_since_held=False)
+        changed = {"conversation": {**state(12), "partner_id": 8}, "messages": [], "complete_to": 12, "more": False}
+        self.copy.apply_catch_up({"user_id": 1, "epoch": "one", "conversations": [changed]}, {7: 3})
         held = self.copy.conversations[8]
         self.assertEqual((held.version, held.announced), (0, 12))
 
