@@ -193,7 +193,7 @@ class Client:
         self._futures: dict[int, asyncio.Future] = {}
         self._waiters: list[asyncio.Future] = []
         self._rounds_asked = self._rounds_begun = self._rounds_done = 0
-        self._is_logged_in = False
+        self._is_logged_in, self._logging_in = False, asyncio.Lock()
         self._browser = self._socket = self._end = None
 
     # What the user does. Each gives a future with the answer; a refusal is its exception.
@@ -263,9 +263,10 @@ class Client:
         self.compare()
 
     async def _log_in(self):
-        if not self._is_logged_in:
-            await self._post("/login", username=self.name, password=self.password)
-            self._is_logged_in = True
+        async with self._logging_in:
+            if not self._is_logged_in:
+                await self._post("/login", username=self.name, password=self.password)
+                self._is_logged_in = True
 
     async def _post(self, path, **form):
         if self._browser is None:
