@@ -291,7 +291,7 @@ class Client:
                 except NotLoggedIn:
                     self._is_logged_in = False
                     self._browser.cookie_jar.clear()
-                except (Disconnected, OSError, aiohttp.ClientError, socketio.exceptions.SocketIOError):
+                except (Disconnected, OSError, asyncio.TimeoutError, aiohttp.ClientError, socketio.exceptions.SocketIOError):
                     pass
                 pause = PAUSE_SECONDS_MIN if self.is_ready else min(pause * 2, PAUSE_SECONDS_MAX)
                 self.is_ready = False
@@ -328,7 +328,7 @@ class Client:
                 wait_timeout=ANSWER_SECONDS,
             )
             # The library itself waits for a server's first packet without a limit.
-            await asyncio.wait_for(connecting, 2 * ANSWER_SECONDS)
+            await within(2 * ANSWER_SECONDS, connecting)
             await self._first_to_end(self._until_the_end(), self._keep_reading(), self._keep_sending())
         except socketio.exceptions.ConnectionError:
             if any(isinstance(error, dict) and error.get("message") == "not logged in" for error in refusals):
@@ -336,7 +336,7 @@ class Client:
             raise
         finally:
             try:
-                await asyncio.wait_for(self._socket.disconnect(), ANSWER_SECONDS)
+                await within(ANSWER_SECONDS, self._socket.disconnect())
             except (asyncio.TimeoutError, socketio.exceptions.SocketIOError):
                 pass
 
@@ -360,7 +360,7 @@ class Client:
         take = lambda *arguments: answer.done() or answer.set_result(arguments[0])
         await self._socket.emit(event, payload, callback=take)
         try:
-            answer = await asyncio.wait_for(answer, ANSWER_SECONDS)
+            answer = await within(ANSWER_SECONDS, answer)
         except asyncio.TimeoutError:
             raise Disconnected(f"{event} was not acknowledged") from None
         if "failure" not in answer:
@@ -399,7 +399,7 @@ class Client:
             self.copy.save()
             self._notify()
             try:
-                await asyncio.wait_for(self.wait_until(self._is_behind), COMPARE_SECONDS)
+                await within(COMPARE_SECONDS, self.wait_until(self._is_behind))
             except asyncio.TimeoutError:
                 self.compare()
 
@@ -488,6 +488,22 @@ class Client:
             else:
                 future.set_result(outcome)
         self._notify()
+
+
+async def within(seconds, awaitable):
+    """What `awaitable` gives, or `TimeoutError`.
+
+    `asyncio.wait_for` does the same, but before Python 3.12 it loses a cancellation that comes together with
+    the result. A task of a connection that has ended would go on then.
+    """
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def without_nulls(fields):

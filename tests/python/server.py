@@ -31,6 +31,8 @@ class Server:
             if found:
                 self.url = found.group(1)
                 break
+        else:
+            raise RuntimeError(f"the server has ended: {self.process.wait(PATIENCE_SECONDS)}")
         # What it says from here on must not fill the pipe.
         threading.Thread(target=self._read, args=[self.process.stderr], daemon=True).start()
 

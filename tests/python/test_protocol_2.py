@@ -9,7 +9,7 @@ import sys
 import tempfile
 import unittest
 
-from client import Client, Conversation, Copy, Refused, WrongForm, take_part
+from client import Client, Conversation, Copy, Refused, WrongForm, take_part, within
 from server import PATIENCE_SECONDS, Link, Server
 
 TEST_SECONDS_MAX = 120
@@ -339,6 +339,15 @@ class Protocol2(unittest.IsolatedAsyncioTestCase):
         texts = [f"line {number}" for number in range(5)]
         await self.patiently(asyncio.gather(*(ann.send(bens_id, text) for text in texts)))
         await self.sees(ben, anns_id, texts)
+
+    async def test_a_connection_ends_though_an_answer_comes_at_that_moment(self):
+        answer = asyncio.get_running_loop().create_future()
+        asking = asyncio.ensure_future(within(PATIENCE_SECONDS, answer))
+        await asyncio.sleep(0)
+        answer.set_result("an answer")
+        asking.cancel()
+        with self.assertRaises(asyncio.CancelledError):
+            await asking
 
     async def test_a_wrong_password_ends_the_client(self):
         with self.assertRaises(WrongForm):
