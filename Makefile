@@ -39,7 +39,7 @@ test-protocol: target/debug/visavis
 	node --test --test-concurrency=3 tests/protocol/*.test.mjs
 
 test-python: target/debug/visavis tests/python/.venv/.installed
-	tests/python/.venv/bin/python tests/python/test_client.py
+	tests/python/.venv/bin/python -m unittest discover --start-directory tests/python
 
 tests/python/.venv/.installed: tests/python/requirements.txt
 	python3 -m venv tests/python/.venv

@@ -1,39 +1,11 @@
 """The program's protocol as Python's Socket.IO client sees it, whose callbacks take no argument too many."""
 
-import os
-import re
-import subprocess
-import tempfile
 import threading
 import unittest
 
 import requests
 import socketio
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAM = os.environ.get("VISAVIS_BIN", os.path.join(ROOT, "target/debug/visavis"))
-PATIENCE_SECONDS = 20
-
-
-class Server:
-    """A started server over a database of its own."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="visavis-python-")
-        arguments = [PROGRAM, "--listen", "127.0.0.1:0", "--bcrypt-cost", "4"]
-        self.process = subprocess.Popen(arguments, cwd=self.folder.name, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            found = re.search(r"listens on (http://[^ \n]+)", line)
-            if found:
-                self.url = found.group(1)
-                break
-        # What it says from here on must not fill the pipe.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(PATIENCE_SECONDS)
-        self.folder.cleanup()
+from server import PATIENCE_SECONDS, Server
 
 
 class Person:
