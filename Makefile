@@ -17,14 +17,14 @@ export CHROMIUM
 proxies := /usr/sbin/nginx /usr/sbin/haproxy /usr/bin/caddy
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table protocol deny audit test-rust test-protocol test-python test-attack \
-  test-chaos test-browser test-proxies attack chaos fuzz clean \
+.PHONY: run test check settings-table protocol deny audit test-rust test-model test-protocol test-python \
+  test-attack test-chaos test-browser test-proxies attack chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-python test-attack test-chaos test-browser test-proxies
+test: test-rust test-model test-protocol test-python test-attack test-chaos test-browser test-proxies
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -33,6 +33,9 @@ test-rust: $(node_modules_ready)
 target/debug/visavis: $(node_modules_ready) FORCE
 	cargo build
 FORCE:
+
+test-model:
+	node --test tests/model/*.test.mjs
 
 # They mostly wait.
 test-protocol: target/debug/visavis

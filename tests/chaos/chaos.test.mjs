@@ -12,7 +12,7 @@ import { Device } from "./device.mjs";
 import { breakConnections, killServer } from "./faults.mjs";
 import { use } from "./people.mjs";
 import { Proxy } from "./proxy.mjs";
-import { Random } from "./random.mjs";
+import { Random } from "../support/random.mjs";
 
 const SECONDS = Number(process.env.SECONDS ?? 12);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));

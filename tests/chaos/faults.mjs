@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** @import { Server } from "../support/server.mjs" */
 /** @import { Device } from "./device.mjs" */
 /** @import { Proxy } from "./proxy.mjs" */
-/** @import { Random } from "./random.mjs" */
+/** @import { Random } from "../support/random.mjs" */
 
 /** How long the server stays away after it was killed, at most. */
 const DOWN_MS_MAX = 400;

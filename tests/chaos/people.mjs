@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** @import { Device } from "./device.mjs" */
-/** @import { Random } from "./random.mjs" */
+/** @import { Random } from "../support/random.mjs" */
 
 /**
  * Uses a device until `over`.
