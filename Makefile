@@ -1,7 +1,8 @@
 # make run    builds and serves on http://127.0.0.1:5000
 # make test   installs what the tests need, and runs all of them
 # make attack attacks a release build, SECONDS (10) for each attack over SOCKETS (512) connections
-# make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
+# make chaos  breaks connections and kills the server for SECONDS (600), and loses answers in WAVES (20);
+#             SEED repeats a run
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types, and what the compiler says with optimizations only
 # make settings-table  writes the README's table of settings anew
@@ -61,7 +62,7 @@ test-chaos: target/debug/visavis
 	node --test tests/chaos/*.test.mjs
 
 chaos: target/debug/visavis
-	SECONDS=$(or $(SECONDS),600) node --test tests/chaos/chaos.test.mjs
+	SECONDS=$(or $(SECONDS),600) WAVES=$(or $(WAVES),20) node --test tests/chaos/*.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)
 	node --test --test-concurrency=2 tests/browser/*.test.mjs

@@ -3,25 +3,21 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { newcomers } from "../support/client.mjs";
 import { Random } from "../support/random.mjs";
 import { startServer } from "../support/server.mjs";
-import { differences, findFaults, findFaultsInFile, readStored } from "./check.mjs";
+import { findFaults, findFaultsInFile, readStored } from "./check.mjs";
 import { Device } from "./device.mjs";
 import { breakConnections, killServer } from "./faults.mjs";
 import { FlaskDevice } from "./flask_device.mjs";
 import { use } from "./people.mjs";
 import { Proxy } from "./proxy.mjs";
+import { agree, rest } from "./rest.mjs";
 import { Sightings } from "./sightings.mjs";
-
-/** @import { SocketDevice } from "./socket_device.mjs" */
 
 const SECONDS = Number(process.env.SECONDS ?? 12);
 const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
-/** How long everything may take to come to rest once the faults are over. */
-const SETTLE_MS = 30_000;
 const TRANSPORTS = [["websocket"], ["polling"], ["polling", "websocket"]];
 /** The devices of each person: of protocol 1, and of 2 with all messages or a part. */
 const KINDS = ["flask", "flask", "all", "part"];
@@ -101,28 +97,3 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
     await server.remove();
   }
 });
-
-/** Waits until no device has anything left to do. @param {SocketDevice[]} devices */
-async function rest(devices) {
-  const late = Date.now() + SETTLE_MS;
-  while (devices.some((device) => !device.idle)) {
-    if (Date.now() > late) {
-      const busy = devices.filter((device) => !device.idle);
-      throw new Error(`not at rest: ${busy.map(({ name, state }) => `${name} ${state}`).join("; ")}`);
-    }
-    await sleep(50);
-  }
-}
-
-/**
- * Waits, but not for ever, until every device shows what is stored.
- * @param {SocketDevice[]} devices @param {Map<number, import("./check.mjs").Stored>} stored
- */
-async function agree(devices, stored) {
-  const late = Date.now() + 5000;
-  const differs = () => devices.some((device) => {
-    const theirs = stored.get(device.userId);
-    return theirs && differences(device, theirs).length > 0;
-  });
-  while (differs() && Date.now() < late) await sleep(100);
-}

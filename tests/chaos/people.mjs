@@ -59,12 +59,12 @@ function useChat(device, { reads }, random) {
  * @param {(verb: string) => string} text @param {Record<string, number>} tally
  */
 function useConversation(device, { reads, writes }, random, text, tally) {
-  const partner = random.pick(random.chance(0.5) ? reads : writes);
+  const deed = random.next();
+  const partner = random.pick(deed < 0.4 || random.chance(0.5) ? writes : reads);
   const held = device.model.get(partner);
   if (!held?.state) return;
   const own = device.ownMessages(partner).slice(-10);
   const newest = held.messages.at(-1);
-  const deed = random.next();
   const count = (/** @type {string} */ name) => (tally[name] = (tally[name] ?? 0) + 1);
   if (deed < 0.3 && own.length > 0) {
     const { id } = random.pick(own);
@@ -78,7 +78,7 @@ function useConversation(device, { reads, writes }, random, text, tally) {
     device.mark("mark_read", partner, random.pick(held.messages.slice(-20)).id);
   } else if (deed < 0.6 && newest && !held.isBehind) {
     device.mark("mark_delivered", partner, newest.id);
-  } else if (partner !== device.userId && (held.state.blocked ? deed < 0.95 : deed < 0.61)) {
+  } else if (partner !== device.userId && (held.state.blocked ? deed < 0.95 : deed < 0.605)) {
     device.setBlocked(partner, !held.state.blocked);
     count("block or unblock");
   } else if (deed < 0.9) device.open(partner);

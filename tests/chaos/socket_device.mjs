@@ -99,6 +99,8 @@ export class SocketDevice {
       reconnectionDelay: 50,
       reconnectionDelayMax: 400,
       timeout: 3000,
+      // A closed one may wait for a heartbeat, which keeps nobody here.
+      autoUnref: true,
       ...(this.#protocol === 2 ? { auth: { protocol: 2 } } : {}),
     });
     this.#socket = socket;
