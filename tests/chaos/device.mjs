@@ -52,7 +52,7 @@ export class Device extends SocketDevice {
   /** @override */
   get state() {
     const { isCaughtUp, missing } = this.model;
-    return `${super.state} ${JSON.stringify({ isCaughtUp, missing, asking: [...this.#asking] })}`;
+    return `${super.state} ${JSON.stringify({ isCaughtUp, catchingUp: this.#catchingUp, missing, asking: [...this.#asking] })}`;
   }
 
   /** @override */
@@ -175,9 +175,8 @@ export class Device extends SocketDevice {
 
   #catchUp() {
     if (this.#catchingUp) return;
-    this.#catchingUp = true;
     const asked = this.model.catchUp();
-    this.ask("catch_up", asked, (lost, /** @type {CaughtUp} */ answer) => {
+    this.#catchingUp = this.ask("catch_up", asked, (lost, /** @type {CaughtUp} */ answer) => {
       this.#catchingUp = false;
       if (!this.isAnswered("catch_up", lost, answer, () => this.isConnected && this.#catchUp())) return;
       if (answer.user_id !== this.userId) this.faults.push(`catch_up speaks of user ${answer.user_id}`);

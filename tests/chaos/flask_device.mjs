@@ -30,6 +30,10 @@ export class FlaskDevice extends SocketDevice {
   #joinAnswered = 0;
   /** @type {Map<number, { count: number, lastReadId: number }>} by partner */
   #reads = new Map();
+  /** How often a count was told, and by partner, when the last one was. */
+  #counts = 0;
+  /** @type {Map<number, number>} */
+  #countedAt = new Map();
 
   /** Every message that this device knows. @type {Map<number, Row>} */
   rows = new Map();
@@ -131,7 +135,7 @@ export class FlaskDevice extends SocketDevice {
     const partner = this.#open;
     if (partner === 0) return;
     this.#joins += 1;
-    const attempt = this.#joins;
+    const [attempt, asked] = [this.#joins, this.#counts];
     this.ask("join_chat", { chat_partner_id: partner, with_state: true }, (lost, rows, count, read) => {
       if (lost) {
         // Whether the server has joined that chat is unknown, and so what its next events mean.
@@ -144,7 +148,7 @@ export class FlaskDevice extends SocketDevice {
       this.#joinAnswered = attempt;
       this.#joined = partner;
       for (const row of rows) this.#keep(row);
-      this.#settle(partner, count, read.last_read_id);
+      this.#settle(partner, count, read.last_read_id, asked);
     });
   }
 
@@ -156,6 +160,7 @@ export class FlaskDevice extends SocketDevice {
     }
     this.#syncing = true;
     this.#syncAgain = false;
+    const asked = this.#counts;
     const sent = this.ask("sync", { since_id: this.#since }, (lost, answer) => {
       this.#syncing = false;
       this.#syncAgain ||= lost !== null || answer.failure !== undefined;
@@ -168,7 +173,7 @@ export class FlaskDevice extends SocketDevice {
       }
       // Events tell what is new, too, but may run ahead: only a sync leaves nothing out.
       this.#since = last;
-      for (const chat of answer.chats) this.#settle(chat.id, chat.new_message_count, chat.last_read_id);
+      for (const chat of answer.chats) this.#settle(chat.id, chat.new_message_count, chat.last_read_id, asked);
       if (answer.more || this.#syncAgain) this.#sync();
     });
     // Without a connection the next one asks.
@@ -235,18 +240,24 @@ export class FlaskDevice extends SocketDevice {
    * @param {number} partner @param {number} count @param {number} [lastReadId]
    */
   #count(partner, count, lastReadId = 0) {
+    this.#counts += 1;
+    this.#countedAt.set(partner, this.#counts);
+    this.#keepCount(partner, count, lastReadId);
+  }
+
+  /** @param {number} partner @param {number} count @param {number} lastReadId */
+  #keepCount(partner, count, lastReadId) {
     const known = this.#reads.get(partner)?.lastReadId ?? 0;
     this.#reads.set(partner, { count, lastReadId: Math.max(known, lastReadId) });
   }
 
   /**
-   * Takes over what a join or a sync has found, unless events have overtaken it: reading only goes
-   * forward, and from one place in it the count only grows.
+   * Takes over what a join or a sync has found. Where something was told after the question, that goes on
+   * from what the answer has, or is newer.
    * @param {number} partner @param {number} count @param {number} lastReadId
+   * @param {number} asked how often a count had been told when the question was asked
    */
-  #settle(partner, count, lastReadId) {
-    const known = this.#reads.get(partner) ?? { count: 0, lastReadId: 0 };
-    if (lastReadId < known.lastReadId) return;
-    if (lastReadId > known.lastReadId || count >= known.count) this.#count(partner, count, lastReadId);
+  #settle(partner, count, lastReadId, asked) {
+    if ((this.#countedAt.get(partner) ?? 0) <= asked) this.#keepCount(partner, count, lastReadId);
   }
 }

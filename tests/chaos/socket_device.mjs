@@ -104,17 +104,20 @@ export class SocketDevice {
       ...(this.#protocol === 2 ? { auth: { protocol: 2 } } : {}),
     });
     this.#socket = socket;
+    // A page that was left may not come back.
+    const isCurrent = () => this.#socket === socket;
     socket.on("connect", () => {
       this.#connection += 1;
       this.onConnect();
     });
     socket.on("disconnect", (reason) => {
+      if (!isCurrent()) return;
       this.onDisconnect();
-      if (reason === "io server disconnect" && this.#socket === socket) socket.connect();
+      if (reason === "io server disconnect") socket.connect();
     });
     socket.on("connect_error", (error) => {
       if (error.message === "not logged in") this.faults.push("a session was forgotten");
-      else if (!socket.active && this.#socket === socket) setTimeout(() => socket.connect(), AGAIN_MS);
+      else if (!socket.active) setTimeout(() => isCurrent() && socket.connect(), AGAIN_MS);
     });
     this.listen(socket);
   }
