@@ -252,12 +252,13 @@ export class FlaskDevice extends SocketDevice {
   }
 
   /**
-   * Takes over what a join or a sync has found. Where something was told after the question, that goes on
-   * from what the answer has, or is newer.
+   * Takes over what a join or a sync has found. Where something else was told after the question, either may be
+   * the newer one.
    * @param {number} partner @param {number} count @param {number} lastReadId
    * @param {number} asked how often a count had been told when the question was asked
    */
   #settle(partner, count, lastReadId, asked) {
     if ((this.#countedAt.get(partner) ?? 0) <= asked) this.#keepCount(partner, count, lastReadId);
+    else if (this.#reads.get(partner)?.count !== count) this.#sync();
   }
 }

@@ -10,6 +10,11 @@ import { io } from "socket.io-client";
 const ANSWER_MS = 1500;
 /** How long to wait after `unavailable` before trying again. */
 const AGAIN_MS = 200;
+/**
+ * After how many answers that did not come a connection is begun anew. A client whose upgrade from polling has
+ * broken hangs, and says that it is connected, until its heartbeat fails.
+ */
+const LOST_MAX = 3;
 
 /**
  * A request that is not answered yet. Its key is the `client_id` of what has one.
@@ -36,6 +41,8 @@ export class SocketDevice {
   #onItsWay = new Set();
   /** @type {(() => void)[]} who waits for an acknowledgement */
   #waiting = [];
+  /** How many answers in a row did not come in time. */
+  #lost = 0;
   /** @type {Unsent[]} */
   #outbox = [];
 
@@ -131,6 +138,7 @@ export class SocketDevice {
 
   /** Begins a connection anew. */
   reconnect() {
+    this.#lost = 0;
     if (this.isConnected) this.#socket?.disconnect().connect();
   }
 
@@ -170,7 +178,10 @@ export class SocketDevice {
     const socket = this.#socket;
     if (!socket?.connected) return false;
     socket.timeout(ANSWER_MS).emit(event, payload, (/** @type {Error | null} */ lost, /** @type {any[]} */ ...answer) => {
-      if (this.#socket === socket) take(lost, ...answer);
+      if (this.#socket !== socket) return;
+      take(lost, ...answer);
+      this.#lost = lost && socket.connected ? this.#lost + 1 : 0;
+      if (this.#lost === LOST_MAX) this.reconnect();
     });
     return true;
   }
