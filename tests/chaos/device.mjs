@@ -8,6 +8,7 @@ import { SocketDevice } from "./socket_device.mjs";
 
 /** @import { Socket } from "socket.io-client" */
 /** @import { CaughtUp, Changed, ChangedConversation, Conversation, History, MessageState } from "../../static/js/protocol.d.ts" */
+/** @import { Random } from "../support/random.mjs" */
 /** @import { Sightings } from "./sightings.mjs" */
 /** @import { Unsent } from "./socket_device.mjs" */
 
@@ -18,6 +19,9 @@ const PAGE = 200;
 
 export class Device extends SocketDevice {
   #sightings;
+  #random;
+  /** An event that is taken again, later. @type {Changed | undefined} */
+  #earlier;
   #catchingUp = false;
   /** What is being asked for. @type {Set<string>} */
   #asking = new Set();
@@ -36,17 +40,20 @@ export class Device extends SocketDevice {
    * @param {string} url
    * @param {string[]} transports
    * @param {Sightings} sightings what all devices see of messages
+   * @param {Random} random
    * @param {boolean} holdsAll whether it holds all messages, or the newest of what was opened
    */
-  constructor(name, user, url, transports, sightings, holdsAll) {
+  constructor(name, user, url, transports, sightings, random, holdsAll) {
     super(name, user, url, transports, 2);
+    this.#random = random;
     this.#sightings = sightings;
     this.holdsAll = holdsAll;
   }
 
   /** @override */
   get idle() {
-    return super.idle && this.model.isCaughtUp && !this.#catchingUp && this.#asking.size === 0;
+    const isBehind = this.model.partnerIds.some((id) => this.model.get(id)?.isBehind);
+    return super.idle && this.model.isCaughtUp && !isBehind && !this.#catchingUp && this.#asking.size === 0;
   }
 
   /** @override */
@@ -168,9 +175,17 @@ export class Device extends SocketDevice {
       }
       this.#told.set(partner_id, version);
       if (message) this.#sightings.see(message);
-      this.model.takeChanged(changed);
+      this.#take(changed);
       this.#pursue();
     });
+  }
+
+  /** Hands an event to the model; loses some, and takes some again, which the next versions must put right. @param {Changed} changed */
+  #take(changed) {
+    if (this.#random.chance(0.02)) return;
+    this.model.takeChanged(changed);
+    if (this.#earlier && this.#random.chance(0.05)) this.model.takeChanged(this.#earlier);
+    if (this.#random.chance(0.1)) this.#earlier = changed;
   }
 
   #catchUp() {

@@ -66,9 +66,9 @@ class Scene {
     this.writer =
       deed === "message_sent"
         ? new FlaskDevice(`${this.name}: the writer`, ann, proxy.url, transports)
-        : new Device(`${this.name}: the writer`, ann, proxy.url, transports, this.sightings, true);
-    this.elsewhere = new Device(`${this.name}: elsewhere`, ann, server.url, ["websocket"], this.sightings, true);
-    this.partner = new Device(`${this.name}: the partner`, ben, server.url, ["websocket"], this.sightings, true);
+        : new Device(`${this.name}: the writer`, ann, proxy.url, transports, this.sightings, random.fork(), true);
+    this.elsewhere = new Device(`${this.name}: elsewhere`, ann, server.url, ["websocket"], this.sightings, random.fork(), true);
+    this.partner = new Device(`${this.name}: the partner`, ben, server.url, ["websocket"], this.sightings, random.fork(), true);
     this.devices = [this.writer, this.elsewhere, this.partner];
   }
 
@@ -120,6 +120,7 @@ class Scene {
 
   /** @param {RegExp} text */
   #find(text) {
+    this.partner.compare();
     return this.partner.model.get(this.people[0].id)?.messages.find((message) => text.test(message.text));
   }
 
@@ -166,6 +167,8 @@ test("what was done is never refused by what came later, nor done again", { time
       await Promise.all(now.map((scene) => scene.turn()));
       const faults = (await Promise.all(now.map((scene) => scene.sendAgain()))).flat();
       await Promise.all(now.map(async ({ devices, people, sightings }) => {
+        await rest(devices);
+        for (const device of devices) if (device instanceof Device) device.compare();
         await rest(devices);
         const stored = new Map();
         for (const person of people) stored.set(person.id, await readStored(server, person));

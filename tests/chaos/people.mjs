@@ -37,9 +37,16 @@ export async function use(device, partners, random, over, tally) {
     } else if (deed < 0.97) {
       if (device instanceof Device) useConversation(device, partners, random, text, tally);
       else useChat(device, partners, random);
-    } else {
+    } else if (random.chance(0.8)) {
       device.reload();
       tally.reload = (tally.reload ?? 0) + 1;
+    } else {
+      // So long that what was missed takes several answers.
+      device.close();
+      await sleep(random.between(1000, 4000));
+      if (device instanceof Device) device.connect();
+      else device.reload();
+      tally.nap = (tally.nap ?? 0) + 1;
     }
   }
 }

@@ -132,6 +132,7 @@ export class SocketDevice {
   close() {
     const socket = this.#socket;
     this.#socket = undefined;
+    this.#onItsWay.clear();
     this.onDisconnect();
     socket?.disconnect();
   }
@@ -147,7 +148,6 @@ export class SocketDevice {
     this.close();
     const kept = JSON.parse(JSON.stringify({ outbox: this.#outbox, own: this.kept() }));
     this.#outbox = kept.outbox;
-    this.#onItsWay.clear();
     this.restore(kept.own);
     this.connect();
   }
