@@ -1,7 +1,8 @@
 # make run    builds and serves on http://127.0.0.1:5000
 # make test   installs what the tests need, and runs all of them
 # make attack attacks a release build, SECONDS (10) for each attack over SOCKETS (512) connections
-# make chaos  breaks connections and kills the server for SECONDS (600); SEED repeats a run
+# make chaos  breaks connections and kills the server for SECONDS (600), and loses answers in WAVES (20);
+#             SEED repeats a run
 # make fuzz   looks for inputs that break a promise, SECONDS (60) for each of TARGETS; installs cargo-fuzz
 # make check  format, lints, types, and what the compiler says with optimizations only
 # make settings-table  writes the README's table of settings anew
@@ -17,14 +18,14 @@ export CHROMIUM
 proxies := /usr/sbin/nginx /usr/sbin/haproxy /usr/bin/caddy
 node_modules_ready := node_modules/.installed-for-tests
 
-.PHONY: run test check settings-table protocol deny audit test-rust test-protocol test-python test-attack \
-  test-chaos test-browser test-proxies attack chaos fuzz clean \
+.PHONY: run test check settings-table protocol deny audit test-rust test-model test-protocol test-python \
+  test-attack test-chaos test-browser test-proxies attack chaos fuzz clean \
   bench bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
 
-test: test-rust test-protocol test-python test-attack test-chaos test-browser test-proxies
+test: test-rust test-model test-protocol test-python test-attack test-chaos test-browser test-proxies
 
 test-rust: $(node_modules_ready)
 	cargo test
@@ -33,6 +34,9 @@ test-rust: $(node_modules_ready)
 target/debug/visavis: $(node_modules_ready) FORCE
 	cargo build
 FORCE:
+
+test-model:
+	node --test tests/model/*.test.mjs
 
 # They mostly wait.
 test-protocol: target/debug/visavis
@@ -58,7 +62,7 @@ test-chaos: target/debug/visavis
 	node --test tests/chaos/*.test.mjs
 
 chaos: target/debug/visavis
-	SECONDS=$(or $(SECONDS),600) node --test tests/chaos/chaos.test.mjs
+	SECONDS=$(or $(SECONDS),600) WAVES=$(or $(WAVES),20) node --test tests/chaos/*.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)
 	node --test --test-concurrency=2 tests/browser/*.test.mjs

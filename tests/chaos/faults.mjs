@@ -4,9 +4,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** @import { Server } from "../support/server.mjs" */
-/** @import { Device } from "./device.mjs" */
+/** @import { SocketDevice } from "./socket_device.mjs" */
 /** @import { Proxy } from "./proxy.mjs" */
-/** @import { Random } from "./random.mjs" */
+/** @import { Random } from "../support/random.mjs" */
 
 /** How long the server stays away after it was killed, at most. */
 const DOWN_MS_MAX = 400;
@@ -38,7 +38,7 @@ export async function breakConnections(proxy, random, over, tally) {
 
 /**
  * Kills the server again and again until `over`, and leaves it running.
- * @param {Server} server @param {Device[]} devices @param {Random} random @param {() => boolean} over
+ * @param {Server} server @param {SocketDevice[]} devices @param {Random} random @param {() => boolean} over
  * @param {Record<string, number>} tally counts what was done
  */
 export async function killServer(server, devices, random, over, tally) {

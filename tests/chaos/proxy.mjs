@@ -1,5 +1,5 @@
 // A TCP proxy that stands between clients and the server and does to connections what networks do:
-// it cuts them, slows them down, and lets them hang without a word.
+// it cuts them, slows them down, lets them hang without a word, and loses what the server answers.
 
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -20,6 +20,7 @@ class Link {
   /** While it hangs: what is waited for. @type {Promise<void> | undefined} */
   #hanging;
   #goOn = () => {};
+  #isDeaf = false;
 
   /** @param {Socket} client @param {number} port @param {number} bytesPerSecond */
   constructor(client, port, bytesPerSecond) {
@@ -56,6 +57,11 @@ class Link {
     this.#hanging ??= new Promise((resolve) => (this.#goOn = resolve));
   }
 
+  /** Loses all that the server sends from now on; what the client sends arrives. */
+  deafen() {
+    this.#isDeaf = true;
+  }
+
   resume() {
     this.#goOn();
     this.#hanging = undefined;
@@ -66,6 +72,7 @@ class Link {
     for await (const chunk of from) {
       if (this.#delayMs > 0) await sleep(this.#delayMs);
       while (this.#hanging) await this.#hanging;
+      if (to === this.#client && this.#isDeaf) continue;
       if (to === this.#client && this.#bytesPerSecond > 0) await this.#trickle(chunk);
       else if (!to.write(chunk)) await once(to, "drain");
     }
@@ -87,6 +94,7 @@ export class Proxy {
   /** @type {Set<Link>} */
   #links = new Set();
   #refusing = false;
+  #deafening = false;
   #bytesPerSecond = 0;
 
   /** @param {Server} server */
@@ -137,6 +145,18 @@ export class Proxy {
     this.#refusing = false;
   }
 
+  /** Loses all that the server sends, also on new connections, until `hear`. */
+  deafen() {
+    this.#deafening = true;
+    for (const link of this.links) link.deafen();
+  }
+
+  /** Cuts what has lost something, and loses nothing any more. */
+  hear() {
+    this.#deafening = false;
+    for (const link of this.links) link.cut();
+  }
+
   close() {
     this.#server.close();
     for (const link of this.links) link.cut();
@@ -144,6 +164,7 @@ export class Proxy {
 
   /** @param {Link} link */
   #add(link) {
+    if (this.#deafening) link.deafen();
     if (this.#refusing) link.cut();
     else this.#links.add(link);
   }
