@@ -129,7 +129,8 @@ $(proxies):
 	fi; \
 	$(as_root) apt-get install --yes --no-install-recommends $(notdir $@)
 
-bench: bench-programs bench/peers/node/node_modules/.built bench/peers/flask/.venv/.installed
+bench: bench-programs bench/peers/node/node_modules/.built bench/peers/bun/node_modules/.built \
+  bench/peers/python/.venv/.installed bench/peers/flask/.venv/.installed
 	target/release/visavis-bench measure --mode $(or $(MODE),quick)
 
 bench-check: bench-programs $(VALGRIND)
@@ -148,9 +149,15 @@ bench/peers/node/node_modules/.built: bench/peers/node/package.json bench/peers/
 	  --nodedir=$(dir $(patsubst %/,%,$(dir $(realpath $(shell command -v node)))))
 	touch $@
 
-bench/peers/flask/.venv/.installed: bench/peers/flask/requirements.txt
-	python3 -m venv bench/peers/flask/.venv
-	bench/peers/flask/.venv/bin/pip install --quiet --requirement $<
+# The one script that runs puts the program of this machine in its place.
+bench/peers/bun/node_modules/.built: bench/peers/bun/package.json bench/peers/bun/package-lock.json
+	npm --prefix bench/peers/bun ci --ignore-scripts
+	npm --prefix bench/peers/bun rebuild bun
+	touch $@
+
+bench/peers/%/.venv/.installed: bench/peers/%/requirements.txt
+	python3 -m venv bench/peers/$*/.venv
+	bench/peers/$*/.venv/bin/pip install --quiet --requirement $<
 	touch $@
 
 /usr/bin/valgrind:

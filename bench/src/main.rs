@@ -1,4 +1,4 @@
-//! Measures visavis beside a ceiling, a Node peer and a Flask peer, all in one run on one machine:
+//! Measures visavis beside a ceiling and beside other servers, all in one run on one machine:
 //! `make bench`. Everything talks to loopback only, and ends by itself.
 
 mod ceiling;
@@ -25,7 +25,7 @@ use time::macros::format_description;
 
 use self::measures::Plan;
 use self::report::Report;
-use self::servers::Workshop;
+use self::servers::{Peer, Workshop};
 
 /// Builds differ by little: it takes more turns to tell.
 const ROUNDS_TO_COMPARE: usize = 5;
@@ -168,9 +168,10 @@ fn versions(workshop: &Workshop) -> Result<Vec<String>> {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     };
     Ok(vec![
-        said(&workshop.visavis, "--version")?,
+        said(&workshop.program(Peer::Visavis)?, "--version")?,
         said(Path::new("rustc"), "--version")?,
-        format!("Node {}", said(Path::new("node"), "--version")?),
-        said(&workshop.flask_peer().join(".venv/bin/python"), "--version")?,
+        format!("Node {}", said(&workshop.program(Peer::Node)?, "--version")?),
+        format!("Bun {}", said(&workshop.program(Peer::Bun)?, "--version")?),
+        said(&workshop.program(Peer::Python)?, "--version")?,
     ])
 }

@@ -10,11 +10,11 @@ use anyhow::{Context, Result};
 use crate::chart::{bars, lines, written};
 use crate::measures::latency::QUANTILES;
 use crate::report::Report;
+use crate::servers::Peer;
 use crate::targets::{self, Goal};
 
 const BEGIN: &str = "<!-- measured: from here on written by make bench -->";
 const END: &str = "<!-- measured: until here -->";
-const SERVERS: [&str; 4] = ["visavis", "ceiling", "node", "flask"];
 
 /// Writes the tables into `page`, and the charts into `folder`.
 pub fn write(report: &Report, page: &Path, folder: &Path) -> Result<()> {
@@ -57,8 +57,9 @@ pub fn tables(report: &Report) -> String {
         let value = written(target.value.unwrap_or(f64::NAN));
         writeln!(text, "| {} | {goal} | {value} | {met} |", target.what).ok();
     }
-    text += "\n| figure (median of the runs) | unit | visavis | ceiling | Node | Flask |\n";
-    text += "| --- | --- | ---: | ---: | ---: | ---: |\n";
+    let titles = Peer::ALL.map(Peer::title).join(" | ");
+    writeln!(text, "\n| figure (median of the runs) | unit | {titles} |").ok();
+    writeln!(text, "| --- | --- |{}", " ---: |".repeat(Peer::ALL.len())).ok();
     let mut named: Vec<&str> = Vec::new();
     for figure in &report.figures {
         if named.contains(&figure.what.as_str()) {
@@ -66,8 +67,8 @@ pub fn tables(report: &Report) -> String {
         }
         named.push(&figure.what);
         write!(text, "| {} | {} |", figure.what, figure.unit).ok();
-        for server in SERVERS {
-            let value = report.median(&figure.what, server).unwrap_or(f64::NAN);
+        for peer in Peer::ALL {
+            let value = report.median(&figure.what, peer.name()).unwrap_or(f64::NAN);
             write!(text, " {} |", written(value)).ok();
         }
         text.push('\n');
@@ -78,17 +79,18 @@ pub fn tables(report: &Report) -> String {
 
 fn charts(report: &Report) -> Vec<(&'static str, String)> {
     let amounts = |what: &str| -> Vec<(String, f64)> {
-        let of = |server: &&str| Some(((*server).to_owned(), report.median(what, server)?));
-        SERVERS.iter().filter_map(of).collect()
+        let of = |peer: Peer| Some((peer.title().to_owned(), report.median(what, peer.name())?));
+        Peer::ALL.into_iter().filter_map(of).collect()
     };
     let quantiles: Vec<String> = QUANTILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let latencies: Vec<(String, Vec<f64>)> = SERVERS
-        .iter()
-        .filter_map(|server| {
-            let of =
-                |name: &String| report.median(&format!("acknowledged {name}, open loop"), server);
+    let latencies: Vec<(String, Vec<f64>)> = Peer::ALL
+        .into_iter()
+        .filter_map(|peer| {
+            let of = |name: &String| {
+                report.median(&format!("acknowledged {name}, open loop"), peer.name())
+            };
             let values: Option<Vec<f64>> = quantiles.iter().map(of).collect();
-            Some(((*server).to_owned(), values?))
+            Some((peer.title().to_owned(), values?))
         })
         .collect();
     let (sizes, costs) = growth(report);
@@ -125,4 +127,31 @@ fn growth(report: &Report) -> (Vec<String>, Vec<(String, Vec<f64>)>) {
         }
     }
     (sizes, costs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Machine;
+
+    #[test]
+    fn each_server_has_a_column_with_a_dash_for_what_was_not_measured() {
+        let machine =
+            Machine { processor: String::new(), cores: 0, memory_gib: 0, kernel: String::new() };
+        let (date, mode) = (String::new(), String::new());
+        let mut report = Report { date, mode, machine, versions: Vec::new(), figures: Vec::new() };
+        report.add("rate", Peer::Visavis.name(), "messages/s", 2.0);
+        report.add("rate", Peer::Python.name(), "messages/s", 1.0);
+        let tables = tables(&report);
+        let lines = tables.lines().skip_while(|line| !line.starts_with("| figure"));
+        let lines: Vec<&str> = lines.take(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "| figure (median of the runs) | unit | visavis | ceiling | Node | Bun | Python | Flask |",
+                "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+                "| rate | messages/s | 2.00 | – | – | – | 1.00 | – |",
+            ]
+        );
+    }
 }

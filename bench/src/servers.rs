@@ -21,16 +21,40 @@ pub enum Peer {
     Visavis,
     Ceiling,
     Node,
+    Bun,
+    Python,
     Flask,
 }
 
 impl Peer {
+    /// In the order in which they stand in tables and charts.
+    pub const ALL: [Self; 6] =
+        [Self::Visavis, Self::Ceiling, Self::Node, Self::Bun, Self::Python, Self::Flask];
+    /// Those that bear every load. Flask has a thread for each socket, and takes only a light load.
+    pub const UNDER_LOAD: [Self; 5] =
+        [Self::Visavis, Self::Ceiling, Self::Node, Self::Bun, Self::Python];
+
+    /// As figures name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Visavis => "visavis",
             Self::Ceiling => "ceiling",
             Self::Node => "node",
+            Self::Bun => "bun",
+            Self::Python => "python",
             Self::Flask => "flask",
+        }
+    }
+
+    /// As the head of a table names it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Visavis => "visavis",
+            Self::Ceiling => "ceiling",
+            Self::Node => "Node",
+            Self::Bun => "Bun",
+            Self::Python => "Python",
+            Self::Flask => "Flask",
         }
     }
 }
@@ -44,12 +68,20 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    fn node_peer(&self) -> PathBuf {
-        self.root.join("bench/peers/node")
+    /// The folder of a peer that is a script.
+    fn folder(&self, peer: Peer) -> PathBuf {
+        self.root.join("bench/peers").join(peer.name())
     }
 
-    pub fn flask_peer(&self) -> PathBuf {
-        self.root.join("bench/peers/flask")
+    /// The program of a peer, or what runs its script.
+    pub fn program(&self, peer: Peer) -> Result<PathBuf> {
+        Ok(match peer {
+            Peer::Visavis => self.visavis.clone(),
+            Peer::Ceiling => std::env::current_exe()?,
+            Peer::Node => PathBuf::from("node"),
+            Peer::Bun => self.folder(peer).join("node_modules/.bin/bun"),
+            Peer::Python | Peer::Flask => self.folder(peer).join(".venv/bin/python"),
+        })
     }
 }
 
@@ -138,14 +170,15 @@ fn command(
     options: &Options,
 ) -> Result<Command> {
     let mut words = options.runner.clone();
-    let path = |path: PathBuf| path.to_string_lossy().into_owned();
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    words.push(path(&workshop.program(peer)?));
+    let script = |name| [path(&workshop.folder(peer).join(name)), address.into(), path(database)];
     match peer {
         Peer::Visavis => {
-            words.push(path(workshop.visavis.clone()));
             let cost = options.bcrypt_cost.unwrap_or(4).to_string();
             for (flag, value) in [
                 ("--listen", address),
-                ("--database", &database.to_string_lossy()),
+                ("--database", &path(database)),
                 ("--rate-limits", "off"),
                 ("--bcrypt-cost", &cost),
                 ("--log", "warn"),
@@ -153,19 +186,9 @@ fn command(
                 words.extend([flag.to_owned(), value.to_owned()]);
             }
         }
-        Peer::Ceiling => {
-            words.push(path(std::env::current_exe()?));
-            words.extend(["ceiling".to_owned(), address.to_owned()]);
-        }
-        Peer::Node => {
-            words.extend(["node".to_owned(), path(workshop.node_peer().join("server.mjs"))]);
-            words.extend([address.to_owned(), path(database.to_path_buf())]);
-        }
-        Peer::Flask => {
-            words.push(path(workshop.flask_peer().join(".venv/bin/python")));
-            words.push(path(workshop.flask_peer().join("server.py")));
-            words.extend([address.to_owned(), path(database.to_path_buf())]);
-        }
+        Peer::Ceiling => words.extend(["ceiling".to_owned(), address.to_owned()]),
+        Peer::Node | Peer::Bun => words.extend(script("server.mjs")),
+        Peer::Python | Peer::Flask => words.extend(script("server.py")),
     }
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);

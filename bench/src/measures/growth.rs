@@ -69,7 +69,9 @@ async fn fill(
     let options = Options { database: Some(path.clone()), ..Options::default() };
     // The program makes its tables and the people who log in; the mass is put in beside them.
     let server = Server::start_with(workshop, Peer::Visavis, &options).await?;
-    let people = people::pairs(&server.address, 1).await?;
+    let mut people = people::pairs(&server.address, 1).await?;
+    // They register at the same time, and either may be the first. The first has the lower id below.
+    people.sort_by_key(|person| person.id);
     server.stop().await?;
     let (one, other) = (people[0].id, people[1].id);
     tokio::task::spawn_blocking(move || pour(&path, (one, other), messages, chats)).await??;

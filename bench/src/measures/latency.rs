@@ -17,7 +17,7 @@ pub const QUANTILES: [(&str, f64); 5] =
 
 pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Result<()> {
     for _ in 0..plan.rounds {
-        for peer in [Peer::Visavis, Peer::Ceiling, Peer::Node] {
+        for peer in Peer::UNDER_LOAD {
             let server = Server::start(workshop, peer).await?;
             let people = people::pairs(&server.address, 20).await?;
             let transport = Transport::WebSocket;

@@ -46,7 +46,7 @@ impl Plan {
             rounds: 5,
             lasts: Duration::from_secs(5),
             sockets: 4000,
-            holders: &[Peer::Visavis, Peer::Ceiling, Peer::Node],
+            holders: &Peer::UNDER_LOAD,
             rests: Duration::from_secs(45),
             messages_max: 10_000_000,
         }

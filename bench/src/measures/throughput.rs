@@ -10,15 +10,14 @@ use crate::servers::{Peer, Server, Workshop};
 use crate::socket::Transport;
 
 pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Result<()> {
-    let peers = [Peer::Visavis, Peer::Ceiling, Peer::Node];
     for _ in 0..plan.rounds {
-        for peer in peers {
+        for peer in Peer::UNDER_LOAD {
             let load = by(Transport::WebSocket, 8, plan);
             one(workshop, peer, 100, load, "100 pairs x 8", report).await?;
         }
         let load = by(Transport::Polling, 8, plan);
         one(workshop, Peer::Visavis, 100, load, "polling, 100 pairs x 8", report).await?;
-        for peer in peers.into_iter().chain([Peer::Flask]) {
+        for peer in Peer::ALL {
             let load = by(Transport::WebSocket, 1, plan);
             one(workshop, peer, 20, load, "20 pairs x 1", report).await?;
         }
