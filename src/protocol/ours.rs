@@ -20,16 +20,18 @@ requests! {
     for<'a>:
 
     /// Gives what has changed in all conversations: what a client asks when it starts, after every
-    /// connect, and from time to time. A client that knows `epoch` and `digest` from an earlier answer
-    /// sends them; when both still hold, the answer has no conversations. In `known` it sends the version
-    /// up to which it has each conversation; those that it does not name come without messages, and those
-    /// that have not changed not at all. While `more` is true it asks again, with what it has by then.
-    /// Under another `epoch` nothing of what it had is comparable, and it forgets all of it.
+    /// connect, and from time to time. In `known` it sends the version up to which it has each conversation, with
+    /// the `epoch` of the answers that gave them. Those that it does not name come without messages, and those that
+    /// have not changed not at all; 100 messages of each at most, and about 1 MB. While `more` is true it asks
+    /// again, with what it has by then. In place of `known` it may send the `digest` of what it has: where that
+    /// holds, the answer has no conversations. The `epoch` changes when a backup is restored; then nothing of
+    /// what a client had is comparable, and it forgets all of it.
     CatchUp: "catch_up" -> CaughtUp, counts as Read,
     expects "an object with perhaps epoch (a UUID), digest (conversations and versions, whole numbers) and known (pairs of a partner's id and a version)";
 
     /// Gives what has changed in one conversation since a version, each message once, as it is now, by
-    /// ascending version: what a client asks when an event's `after` is beyond what it has.
+    /// ascending version: what a client asks when an event's `after` is beyond what it has. 50 messages, or
+    /// `at_most` (1 to 1000), and about 1 MB at most.
     GetChanges: "get_changes" -> ChangedConversation, counts as Read,
     expects "an object with partner_id and since (whole numbers), and perhaps at_most (a whole number)";
 
@@ -54,15 +56,17 @@ requests! {
     DeleteMessage: "delete_message" -> MessageChanged, counts as SendMessage,
     expects "an object with partner_id and message_id (whole numbers)";
 
-    /// Marks all messages up to `up_to_id` as read. Marks move forward only; may be repeated.
+    /// Marks all messages up to `up_to_id` as read. Marks move forward only, and not beyond the newest
+    /// message; may be repeated.
     MarkRead: "mark_read" -> ConversationChanged, counts as MarkRead,
     expects "an object with partner_id and up_to_id (whole numbers)";
 
-    /// Notes that a device has all messages up to `up_to_id`; may be repeated.
+    /// Notes that a device has all messages up to `up_to_id`. As `mark_read`.
     MarkDelivered: "mark_delivered" -> ConversationChanged, counts as MarkRead,
     expects "an object with partner_id and up_to_id (whole numbers)";
 
-    /// Blocks the partner, or takes that back; the last one stands. The partner is told nothing.
+    /// Blocks the partner, or takes that back; the last one stands. The partner hears that the conversation
+    /// has another version, and not why.
     SetBlocked: "set_blocked" -> ConversationChanged, counts as SendMessage,
     expects "an object with partner_id (a whole number) and blocked (true or false)";
 }
@@ -197,6 +201,7 @@ pub struct History {
     pub more: bool,
 }
 
+/// A message that was kept. Its text and its version come with the event.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct SentMessage<'a> {
@@ -208,6 +213,7 @@ pub struct SentMessage<'a> {
     pub version: Version,
 }
 
+/// A message that was edited or deleted.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct MessageChanged {
@@ -215,6 +221,7 @@ pub struct MessageChanged {
     pub message: MessageState,
 }
 
+/// A conversation in which a mark or a block was set.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct ConversationChanged {

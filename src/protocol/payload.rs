@@ -129,11 +129,13 @@ pub struct Failure {
 #[serde(rename_all = "snake_case")]
 pub enum FailureCode {
     /// The payload is wrong (a blank text, more than 10 000 characters or what `--max-message-chars` says,
-    /// no UUID): again would be the same.
+    /// no UUID, a `client_id` that was used for something else): again would be
+    /// the same.
     Invalid,
-    /// There is no such chat.
+    /// There is no such chat, or no such message in it.
     NotFound,
-    /// One of the two has blocked the other; the sentence tells the one who has.
+    /// One of the two has blocked the other (the sentence tells the one who has), or the message is somebody
+    /// else's, was deleted, or is too old to be edited.
     Forbidden,
     /// Nobody is logged in.
     Unauthenticated,

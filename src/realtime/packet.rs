@@ -74,7 +74,7 @@ impl Packet<'_> {
             return error;
         }
         let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-        Error::Invalid(format!("there is no event {name:?} in protocol 2; reload the page"))
+        Error::Invalid(format!("there is no event {name:?} in protocol 2"))
     }
 
     fn take(&self, action: LimitedAction) -> Result<(), Error> {

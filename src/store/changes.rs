@@ -85,7 +85,8 @@ pub struct HistoryPage {
 pub struct Known {
     /// Under which epoch it has what follows; under another than the store's that does not count.
     pub epoch: Option<Epoch>,
-    /// The digest of its versions: where it is the store's, the client has everything.
+    /// The digest of its versions, in place of all of them: where it is the store's, the client has
+    /// everything.
     pub digest: Option<Digest>,
     /// Up to which version it has each conversation.
     pub versions: Vec<ConversationVersion>,

@@ -113,7 +113,7 @@ fn catch_up(
     })?;
     let mut caught_up = CaughtUp { epoch, digest, conversations: Vec::new(), more: false };
     let is_comparable = known.epoch == Some(epoch);
-    if is_comparable && known.digest == Some(digest) {
+    if is_comparable && known.versions.is_empty() && known.digest == Some(digest) {
         return Ok(caught_up);
     }
     let known: HashMap<UserId, Version> = known
