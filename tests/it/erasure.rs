@@ -1,11 +1,12 @@
 //! The text of a deleted message is gone from the disk: from the file, and from the log beside it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
 use time::Duration;
-use visavis::domain::{Body, ClientId, MessageId, UserId, Username};
+use visavis::domain::{Body, ClientId, MessageId, Pair, UserId, Username};
 use visavis::store::{MessageEdit, NewMessage, Store};
 
 use super::support::{NOW, flask_database, number, open, sqlite};
@@ -31,12 +32,13 @@ async fn edit(store: &dyn Store, id: MessageId, text: &str, number: u16) {
     let client_id = format!("0190f5a0-0000-7000-8000-00000000{number:04x}");
     let client_id = ClientId::parse(&client_id).unwrap();
     let oldest = NOW - Duration::DAY;
-    let edit = MessageEdit { user: ANN, id, body, at: NOW, oldest, client_id };
+    let edit = MessageEdit { user: ANN, partner: BOB, id, body, at: NOW, oldest, client_id };
     store.edit_message(edit).await.unwrap().unwrap();
 }
 
 async fn delete(store: &dyn Store, user: UserId, id: MessageId) {
-    store.delete_message(user, id, NOW).await.unwrap().unwrap();
+    let partner = Pair::of(ANN, BOB).partner_of(user);
+    store.delete_message(user, partner, id, NOW).await.unwrap().unwrap();
 }
 
 /// How often `text` stands in a file; 0 where there is no file.
@@ -107,48 +109,73 @@ async fn a_log_that_a_crash_has_left_is_cut_at_the_first_look() {
     assert_eq!(found(&copy.path().join("messenger.db"), "a secret that is"), 0);
 }
 
-/// The numbers of the secrets in a file.
-fn secrets(path: &Path) -> Vec<usize> {
-    let bytes = fs::read(path).unwrap();
-    let texts = String::from_utf8_lossy(&bytes);
-    let numbers = texts.split("<secret ").skip(1).map(|rest| rest.split('>').next().unwrap());
-    let mut numbers: Vec<usize> = numbers.map(|number| number.parse().unwrap()).collect();
-    numbers.sort_unstable();
-    numbers
+/// Numbers that look random, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
 }
 
-/// Texts of which several fill a page, and some take more than one. Edits to longer texts are left
-/// out: SQLite moves the rows beside those to other pages, and does not clear where they were.
-#[tokio::test]
-async fn deletions_and_edits_to_shorter_texts_leave_no_copy_anywhere() {
-    const MESSAGES: usize = 400;
+/// A text of that many bytes, all through which the number stands; at least one byte.
+fn secret(number: usize, bytes: usize) -> String {
+    format!("<{number:05}>").repeat(1 + bytes / 7)[..bytes.max(1)].to_owned()
+}
+
+/// The numbers of the secrets of which any part with a whole number stands in a file.
+fn secrets(path: &Path) -> BTreeSet<usize> {
+    let bytes = fs::read(path).unwrap_or_default();
+    let parts = bytes.split(|byte| *byte == b'<').filter(|part| part.get(5) == Some(&b'>'));
+    parts.filter_map(|part| str::from_utf8(&part[..5]).ok()?.parse().ok()).collect()
+}
+
+/// Sends, edits and deletes at random, texts of up to so many bytes. Nothing of a text may be in the file
+/// or the log once its message was deleted.
+async fn nothing_is_left_of_texts(bytes_max: usize, seed: u64) {
     let (store, dir) = sqlite();
     let (file, log) = (dir.path().join("messenger.db"), dir.path().join("messenger.db-wal"));
     add_people(&*store).await;
-    let filling = "filling ".repeat(1500);
+    let mut dice = Dice(seed);
     let mut ids = Vec::new();
-    for number in 0..MESSAGES {
-        let bytes = [20, 200, 1500, 9000][number * 7 % 4] + number * 31 % 100;
-        ids.push(send(&*store, &format!("<secret {number}>{}", &filling[..bytes])).await);
-    }
-    // Now and then, part of it is in the file and part in the log.
-    let look = async || store.written_elsewhere().await.unwrap();
-    for (number, round) in (0..MESSAGES).step_by(5).zip(0..) {
-        edit(&*store, ids[number], &format!("<secret {number}>"), round).await;
-        if round % 20 == 0 {
-            look().await;
+    let mut deleted = BTreeSet::new();
+    for round in 0..500 {
+        // Many are short, and some have the most.
+        let bytes = 1 + dice.below(bytes_max) / [1, 1, 3, 20][dice.below(4)];
+        let number = if ids.is_empty() { 0 } else { dice.below(ids.len()) };
+        match dice.below(8) {
+            3..6 if !ids.is_empty() && !deleted.contains(&number) => {
+                edit(&*store, ids[number], &secret(number, bytes), round).await;
+            }
+            6.. if !ids.is_empty() => {
+                delete(&*store, ANN, ids[number]).await;
+                deleted.insert(number);
+                store.written_elsewhere().await.unwrap();
+                let found = &secrets(&file) | &secrets(&log);
+                let left: Vec<_> = found.intersection(&deleted).collect();
+                assert!(left.is_empty(), "{left:?} of {} after round {round}", ids.len());
+            }
+            _ => ids.push(send(&*store, &secret(ids.len(), bytes)).await),
         }
     }
-    let is_kept = |number: &usize| number.is_multiple_of(3);
-    for number in (0..MESSAGES).rev().filter(|number| !is_kept(number)) {
-        delete(&*store, ANN, ids[number]).await;
-        if number % 50 == 0 {
-            look().await;
-        }
-    }
-    look().await;
-    assert_eq!(secrets(&file), (0..MESSAGES).filter(is_kept).collect::<Vec<_>>());
-    assert_eq!(secrets(&log), [0; 0]);
+    assert!(deleted.len() > 50 && ids.len() - deleted.len() > 50);
+    assert!(secrets(&file).len() > 50, "the file has what was not deleted");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_of_which_many_share_a_page() {
+    nothing_is_left_of_texts(300, 1).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_of_which_few_share_a_page() {
+    nothing_is_left_of_texts(1500, 2).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_that_take_several_pages() {
+    nothing_is_left_of_texts(13_000, 3).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::SqliteStore;
 use super::changes::message;
 use super::conversations::Conversation;
+use super::erase;
 use crate::domain::{ClientId, MessageId, MessageState, Timestamp, UserId};
 use crate::store::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited, Reply};
 
@@ -180,6 +181,7 @@ fn edit(
         at.unix_timestamp(),
         found.message.version.0
     ])?;
+    erase::empty_gaps_around(connection, id)?;
     found.changed(connection).map(Ok)
 }
 
@@ -238,6 +240,7 @@ fn delete(
         at.unix_timestamp(),
         found.message.version.0
     ])?;
+    erase::empty_gaps_around(connection, id)?;
     connection.prepare_cached(FORGET_TEXTS)?.execute([id.0])?;
     found.changed(connection).map(Ok)
 }

@@ -13,7 +13,7 @@ use super::flask::{self, Converted, Watch};
 use super::partial::beside;
 use super::paths::{self, must_have_one_name};
 use super::read_only::Snapshot;
-use super::{names, prepare_connection};
+use super::{erase, names, prepare_connection};
 
 /// The schema of a new database.
 pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
@@ -286,6 +286,12 @@ fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
         return Err(OpenError::ReadOnly(path.into()));
+    }
+    if !erase::is_possible(&connection).map_err(explain)? {
+        return Err(OpenError::failed(
+            path,
+            "this program was built without SQLITE_ENABLE_DBPAGE_VTAB, and could not erase the texts of deleted messages",
+        ));
     }
     prepare_connection(&connection).map_err(explain)?;
     Ok(connection)
