@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 use time::Duration;
 use visavis::domain::{Body, ClientId, MessageId, Pair, UserId, Username};
 use visavis::store::{MessageEdit, NewMessage, Store};
@@ -208,4 +209,79 @@ async fn texts_that_came_from_an_earlier_version_are_gone_as_well() {
     delete(&*store, UserId(sender), MessageId(id)).await;
     store.written_elsewhere().await.unwrap();
     assert_eq!(found(&file, "hello Bob"), 0);
+}
+
+/// Leaves texts on free pages of a database, as programs do that do not use `secure_delete`.
+fn leave_on_free_pages(path: &Path, text: &str) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA secure_delete = OFF;
+            CREATE TABLE old (text TEXT);
+            WITH RECURSIVE rows (row) AS (SELECT 1 UNION ALL SELECT row + 1 FROM rows WHERE row < 3000)
+            INSERT INTO old (text) SELECT '' FROM rows;",
+        )
+        .unwrap();
+    connection.execute("UPDATE old SET text = ?1", [text.repeat(100)]).unwrap();
+    connection.execute_batch("DROP TABLE old").unwrap();
+    drop(connection);
+    assert!(found(path, text) > 1000);
+}
+
+#[tokio::test]
+async fn what_free_pages_had_of_earlier_texts_is_gone_once_a_database_is_brought_to_ours() {
+    let (file, _dir) = flask_database();
+    leave_on_free_pages(&file, "an old secret");
+    drop(open(&file));
+    assert_eq!(found(&file, "an old secret"), 0);
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("messenger.db");
+    let old = Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("../fixtures/schema-3.sql")).unwrap();
+    drop(old);
+    leave_on_free_pages(&file, "an old secret");
+    drop(open(&file));
+    assert_eq!(found(&file, "an old secret"), 0);
+}
+
+/// Rows that are only appended are not moved: an import leaves each text once.
+#[test]
+fn an_import_leaves_each_text_in_one_place() {
+    let (flask, dir) = flask_database();
+    let old = Connection::open(&flask).unwrap();
+    let names = "SELECT min(id), max(id) FROM users";
+    let (one, other): (i64, i64) =
+        old.query_row(names, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    old.execute_batch("BEGIN").unwrap();
+    for number in 0..2000 {
+        let text = format!("<secret {number}>{}", "x".repeat(number * 7919 % 9000));
+        let add = "INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+            VALUES (?1, ?2, ?3, '2026-01-01 00:00:00')";
+        old.execute(add, rusqlite::params![one, other, text]).unwrap();
+    }
+    old.execute_batch("COMMIT").unwrap();
+    drop(old);
+    let new = dir.path().join("new.db");
+    visavis::store::sqlite::import(&flask, &new, &mut |_| {}).unwrap();
+    assert_eq!(found(&new, "<secret "), 2000);
+    // The same in place.
+    drop(open(&flask));
+    assert_eq!(found(&flask, "<secret "), 2000);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_an_edit_does_not_tell_its_text_or_its_client_id() {
+    let (store, dir) = sqlite();
+    add_people(&*store).await;
+    let id = send(&*store, "yes").await;
+    edit(&*store, id, "no", 1).await;
+    let connection = Connection::open(dir.path().join("messenger.db")).unwrap();
+    let kept: (Vec<u8>, Vec<u8>) = connection
+        .query_row("SELECT client_id, text_hash FROM edits", (), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!((kept.0.len(), kept.1.len()), (32, 32));
+    assert_ne!(kept.1, Sha256::digest("no").to_vec());
 }

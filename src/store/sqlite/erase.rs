@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 
-use super::pages::{FileHeader, Malformed, PageNumber, TablePage};
+use super::pages::{FileHeader, Malformed, PageNumber, TablePage, Trunk};
 use crate::domain::MessageId;
 
 const PAGE: &str = "
@@ -60,6 +60,28 @@ pub(super) fn empty_gaps_around(
         let Some(next) = leaf.up_to.and_then(|last| last.checked_add(1)) else { break };
         leaf = pages.leaf_of(next)?;
         pages.empty_gap(leaf.page)?;
+    }
+    Ok(())
+}
+
+/// Zeroes what the free pages of a file still have of its past, for a file that was written without
+/// `secure_delete`.
+pub(super) fn empty_free_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let pages = Pages::of(connection)?;
+    let header = pages.header()?;
+    let mut trunks = header.first_trunk;
+    // A list that runs in a circle ends as well.
+    for _ in 0..header.free_pages {
+        let Some(number) = trunks else { break };
+        let mut page = pages.read(number)?;
+        let trunk = Trunk::read(&page, pages.usable).map_err(|_| malformed(number))?;
+        pages.zero(number, &mut page, trunk.rest)?;
+        for number in trunk.leaves {
+            let mut page = pages.read(number)?;
+            let all = 0..page.len();
+            pages.zero(number, &mut page, all)?;
+        }
+        trunks = trunk.next;
     }
     Ok(())
 }

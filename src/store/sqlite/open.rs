@@ -342,6 +342,7 @@ fn migrate(connection: &mut Connection, path: &Path, version: i64) -> rusqlite::
     connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let views = flask::Views::of(&transaction)?;
+    erase::empty_free_pages(&transaction)?;
     transaction.execute_batch(&steps)?;
     let dropped = views.drop_broken(&transaction)?;
     names::complete(&transaction)?;
