@@ -6,11 +6,13 @@
 //! row, in the same transaction: no gap ever holds a text. New messages need none of that. They are
 //! appended, for which SQLite takes a new page and moves no row (`balance_quick`).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, ffi, params};
 
-use super::pages::{FileHeader, Malformed, PageNumber, TablePage, Trunk};
+use super::pages::{FileHeader, Interior, Malformed, PageNumber, TablePage, Trunk};
 use crate::domain::MessageId;
 
 const PAGE: &str = "
@@ -46,20 +48,17 @@ pub(super) fn empty_gaps_around(
     connection: &Connection,
     message: MessageId,
 ) -> rusqlite::Result<()> {
-    let pages = Pages::of(connection)?;
-    let row = pages.leaf_of(message.0)?;
-    pages.empty_gap(row.page)?;
-    let mut leaf = row;
+    let mut tree = Tree::of(connection)?;
+    let (after, up_to) = tree.empty_gap_at(message.0)?;
+    let mut before = after;
     for _ in 0..LEAVES_BESIDE {
-        let Some(before) = leaf.after else { break };
-        leaf = pages.leaf_of(before)?;
-        pages.empty_gap(leaf.page)?;
+        let Some(rowid) = before else { break };
+        before = tree.empty_gap_at(rowid)?.0;
     }
-    leaf = row;
+    let mut last = up_to;
     for _ in 0..LEAVES_BESIDE {
-        let Some(next) = leaf.up_to.and_then(|last| last.checked_add(1)) else { break };
-        leaf = pages.leaf_of(next)?;
-        pages.empty_gap(leaf.page)?;
+        let Some(next) = last.and_then(|last| last.checked_add(1)) else { break };
+        last = tree.empty_gap_at(next)?.1;
     }
     Ok(())
 }
@@ -92,16 +91,6 @@ struct Pages<'a> {
     usable: usize,
 }
 
-/// A leaf of the table of messages.
-#[derive(Clone, Copy)]
-struct FoundLeaf {
-    page: PageNumber,
-    /// A rowid of the leaf to the left, if there is one.
-    after: Option<i64>,
-    /// The largest rowid that may be on this leaf; `None` for the last one.
-    up_to: Option<i64>,
-}
-
 impl<'a> Pages<'a> {
     fn of(connection: &'a Connection) -> rusqlite::Result<Self> {
         let mut pages = Self { connection, usable: 0 };
@@ -116,44 +105,6 @@ impl<'a> Pages<'a> {
     fn read(&self, number: PageNumber) -> rusqlite::Result<Vec<u8>> {
         let page = self.connection.prepare_cached(PAGE)?.query_row([number], |row| row.get(0));
         page.optional()?.ok_or_else(|| malformed(number))
-    }
-
-    fn read_table(&self, number: PageNumber) -> rusqlite::Result<TablePage> {
-        // The first page of a file is that of the schema.
-        let page = if number == 1 {
-            Err(Malformed)
-        } else {
-            TablePage::read(&self.read(number)?, self.usable)
-        };
-        page.map_err(|_| malformed(number))
-    }
-
-    /// The leaf on which `rowid` is, or would be.
-    fn leaf_of(&self, rowid: i64) -> rusqlite::Result<FoundLeaf> {
-        let root = self.connection.prepare_cached(ROOT)?.query_row((), |row| row.get(0))?;
-        let mut found = FoundLeaf { page: root, after: None, up_to: None };
-        for _ in 0..DEPTH_MAX {
-            match self.read_table(found.page)? {
-                TablePage::Leaf(_) => return Ok(found),
-                TablePage::Interior(interior) => {
-                    let child = interior.child_of(rowid);
-                    found = FoundLeaf {
-                        page: child.page,
-                        after: child.after.or(found.after),
-                        up_to: child.up_to.or(found.up_to),
-                    };
-                }
-            }
-        }
-        Err(malformed(found.page))
-    }
-
-    fn empty_gap(&self, number: PageNumber) -> rusqlite::Result<()> {
-        let mut page = self.read(number)?;
-        match TablePage::read(&page, self.usable) {
-            Ok(TablePage::Leaf(leaf)) => self.zero(number, &mut page, leaf.gap),
-            _ => Err(malformed(number)),
-        }
     }
 
     /// Zeroes a part of a page, if it is not zero already.
@@ -172,6 +123,61 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// The b-tree of messages.
+struct Tree<'a> {
+    pages: Pages<'a>,
+    root: PageNumber,
+    /// Those that were read: leaves that lie side by side have most of them in common.
+    interiors: HashMap<PageNumber, Interior>,
+}
+
+/// The largest rowids that may be on the leaf to the left and on this one; `None` where there is no leaf to
+/// the left, or none to the right.
+type Bounds = (Option<i64>, Option<i64>);
+
+impl<'a> Tree<'a> {
+    fn of(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let pages = Pages::of(connection)?;
+        let root = connection.prepare_cached(ROOT)?.query_row((), |row| row.get(0))?;
+        Ok(Self { pages, root, interiors: HashMap::new() })
+    }
+
+    /// Zeroes the gap of the leaf on which `rowid` is, or would be.
+    fn empty_gap_at(&mut self, rowid: i64) -> rusqlite::Result<Bounds> {
+        let (number, mut page, gap, bounds) = self.leaf_of(rowid)?;
+        self.pages.zero(number, &mut page, gap)?;
+        Ok(bounds)
+    }
+
+    fn leaf_of(
+        &mut self,
+        rowid: i64,
+    ) -> rusqlite::Result<(PageNumber, Vec<u8>, Range<usize>, Bounds)> {
+        let (mut number, mut bounds) = (self.root, (None, None));
+        for _ in 0..DEPTH_MAX {
+            let interior = match self.interiors.entry(number) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    // The first page of a file is that of the schema.
+                    if number == 1 {
+                        break;
+                    }
+                    let page = self.pages.read(number)?;
+                    match TablePage::read(&page, self.pages.usable) {
+                        Ok(TablePage::Leaf(leaf)) => return Ok((number, page, leaf.gap, bounds)),
+                        Ok(TablePage::Interior(interior)) => unknown.insert(interior),
+                        Err(Malformed) => break,
+                    }
+                }
+            };
+            let child = interior.child_of(rowid);
+            number = child.page;
+            bounds = (child.after.or(bounds.0), child.up_to.or(bounds.1));
+        }
+        Err(malformed(number))
+    }
+}
+
 fn malformed(number: PageNumber) -> rusqlite::Error {
     let code = ffi::Error::new(ffi::SQLITE_CORRUPT);
     rusqlite::Error::SqliteFailure(code, Some(format!("page {number} is malformed")))
@@ -184,7 +190,6 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::store::sqlite::pages::Leaf;
     use crate::store::sqlite::prepare_connection;
 
     /// Rows of every length up to several pages.
@@ -204,7 +209,7 @@ mod tests {
         fn text(&mut self, page_size: u32) -> String {
             let page_size = usize::try_from(page_size).unwrap();
             let limit = [8, page_size / 9, page_size / 2, 4 * page_size][self.below(4)];
-            "text".repeat(1 + limit / 4)[..1 + self.below(limit)].to_owned()
+            "text".repeat(1 + limit / 4)[..=self.below(limit)].to_owned()
         }
     }
 
@@ -233,22 +238,17 @@ mod tests {
 
     /// The pages whose gaps hold something, and how many leaves there are.
     fn dirty_gaps(connection: &Connection) -> (Vec<PageNumber>, usize) {
-        let pages = Pages::of(connection).unwrap();
+        let mut tree = Tree::of(connection).unwrap();
         let mut dirty = Vec::new();
         let mut leaves = 0;
         let mut next = Some(i64::MIN);
         while let Some(rowid) = next {
-            let leaf = pages.leaf_of(rowid).unwrap();
-            let page = pages.read(leaf.page).unwrap();
-            let TablePage::Leaf(Leaf { gap }) = TablePage::read(&page, pages.usable).unwrap()
-            else {
-                panic!("page {} is no leaf", leaf.page)
-            };
+            let (number, page, gap, (_, up_to)) = tree.leaf_of(rowid).unwrap();
             if page[gap].iter().any(|byte| *byte != 0) {
-                dirty.push(leaf.page);
+                dirty.push(number);
             }
             leaves += 1;
-            next = leaf.up_to.and_then(|last| last.checked_add(1));
+            next = up_to.and_then(|last| last.checked_add(1));
         }
         (dirty, leaves)
     }
