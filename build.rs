@@ -1,6 +1,7 @@
 //! Brings socket.io-client and Bootstrap from npm, pinned by `package-lock.json`, and lays the few
 //! files that the pages load into `OUT_DIR/vendor`, from where they are embedded; and compresses
-//! every static file that is text into `OUT_DIR/compressed`.
+//! every static file that is text into `OUT_DIR/compressed`. Sees to it that SQLite is compiled as
+//! the program needs it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,9 +17,22 @@ const FILES: [(&str, &str); 2] = [
     ("bootstrap/dist/css/bootstrap.min.css", "bootstrap.min.css"),
 ];
 
+/// The environment variable whose flags SQLite is compiled with, and the flag that gives access to its
+/// pages: without it the texts of deleted messages could not be erased.
+const SQLITE_FLAGS: &str = "LIBSQLITE3_FLAGS";
+const SQLITE_PAGES: &str = "SQLITE_ENABLE_DBPAGE_VTAB";
+
 fn main() {
     for watched in ["package.json", "package-lock.json", "schema.sql", "templates", "static"] {
         println!("cargo:rerun-if-changed={watched}");
+    }
+    println!("cargo:rerun-if-env-changed={SQLITE_FLAGS}");
+    if !env::var(SQLITE_FLAGS).is_ok_and(|flags| flags.contains(SQLITE_PAGES)) {
+        eprintln!(
+            "visavis cannot be built: {SQLITE_FLAGS} lacks {SQLITE_PAGES}; run cargo in the folder of the \
+             source, whose .cargo/config.toml sets it, or add it to the {SQLITE_FLAGS} of your environment"
+        );
+        std::process::exit(1);
     }
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());

@@ -86,9 +86,10 @@ WHERE client_id IS NOT NULL;
 -- its row and changes nothing.
 CREATE TABLE edits (
     user_id INTEGER NOT NULL REFERENCES users (id),
-    client_id BLOB NOT NULL, -- the UUID that the user's client gave the edit
+    -- The SHA-256 of the UUID that the user's client gave the edit. The UUID itself is not kept.
+    client_id BLOB NOT NULL,
     message_id INTEGER NOT NULL REFERENCES messages (id),
-    text_hash BLOB, -- the SHA-256 of the new text; NULL once the message was deleted
+    text_hash BLOB, -- the SHA-256 of the UUID and the new text; NULL once the message was deleted
     done_at INTEGER NOT NULL, -- seconds since 1970
     PRIMARY KEY (user_id, client_id)
 ) STRICT, WITHOUT ROWID;

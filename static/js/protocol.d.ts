@@ -29,6 +29,7 @@ export type ClientId = string;
 /** A conversation as the user sees it. */
 export type Conversation = { blocked: boolean, last_delivered_id: MessageId, last_read_id: MessageId, listed_at: number, new_message_count: number, partner_id: UserId, partner_last_delivered_id: MessageId, partner_last_read_id: MessageId, username?: string, version: Version };
 
+/** A conversation in which a mark or a block was set. */
 export type ConversationChanged = { conversation: Conversation };
 
 /** `new_message_count_changed`: to the other sockets of the reader. */
@@ -81,6 +82,7 @@ export type MarkRead = { partner_id: UserId, up_to_id: MessageId };
 /** A stored message, in the shape in which it goes over the wire. */
 export type Message = { id: MessageId, message: string, receiver_id: UserId, sender_id: UserId, timestamp: Timestamp };
 
+/** A message that was edited or deleted. */
 export type MessageChanged = { message: MessageState };
 
 /** The id of a message. Ids grow in the order in which messages were stored: they are the order. */
@@ -105,6 +107,7 @@ export type Sent = { duplicate: boolean, id: MessageId, timestamp: Timestamp };
 /** `message_sent_elsewhere`: to the other sockets of the sender. */
 export type SentElsewhere = { chat_partner_id: UserId, id: MessageId, message: string, timestamp: Timestamp };
 
+/** A message that was kept. Its text and its version come with the event. */
 export type SentMessage = { duplicate: boolean, id: MessageId, timestamp: Timestamp, version: Version };
 
 export type SetBlocked = { blocked: boolean, partner_id: UserId };
@@ -132,9 +135,9 @@ export type Version = number;
 
 /** Protocol 2: what a client asks, and the arguments of each acknowledgement that is no failure. */
 export interface Requests {
-  /** Gives what has changed in all conversations: what a client asks when it starts, after every connect, and from time to time. A client that knows `epoch` and `digest` from an earlier answer sends them; when both still hold, the answer has no conversations. In `known` it sends the version up to which it has each conversation; those that it does not name come without messages, and those that have not changed not at all. While `more` is true it asks again, with what it has by then. Under another `epoch` nothing of what it had is comparable, and it forgets all of it. */
+  /** Gives what has changed in all conversations: what a client asks when it starts, after every connect, and from time to time. In `known` it sends the version up to which it has each conversation, with the `epoch` of the answers that gave them. Those that it does not name come without messages, and those that have not changed not at all; 100 messages of each at most, and about 1 MB. While `more` is true it asks again, with what it has by then. In place of `known` it may send the `digest` of what it has: where that holds, the answer has no conversations. The `epoch` changes when a backup is restored; then nothing of what a client had is comparable, and it forgets all of it. */
   catch_up: { payload: CatchUp; answer: [CaughtUp] };
-  /** Gives what has changed in one conversation since a version, each message once, as it is now, by ascending version: what a client asks when an event's `after` is beyond what it has. */
+  /** Gives what has changed in one conversation since a version, each message once, as it is now, by ascending version: what a client asks when an event's `after` is beyond what it has. 50 messages, or `at_most` (1 to 1000), and about 1 MB at most. */
   get_changes: { payload: GetChanges; answer: [ChangedConversation] };
   /** Gives messages of a conversation, newest first: the newest, or those before `before_id`; 50, or `at_most` (1 to 1000), and about 1 MB at most. Up to the version of `conversation` nothing in the page has changed. */
   get_history: { payload: GetHistory; answer: [History] };
@@ -144,11 +147,11 @@ export interface Requests {
   edit_message: { payload: EditMessage; answer: [MessageChanged] };
   /** Deletes a message of one's own, for both people; may be repeated. Its text is erased, its row stays. */
   delete_message: { payload: DeleteMessage; answer: [MessageChanged] };
-  /** Marks all messages up to `up_to_id` as read. Marks move forward only; may be repeated. */
+  /** Marks all messages up to `up_to_id` as read. Marks move forward only, and not beyond the newest message; may be repeated. */
   mark_read: { payload: MarkRead; answer: [ConversationChanged] };
-  /** Notes that a device has all messages up to `up_to_id`; may be repeated. */
+  /** Notes that a device has all messages up to `up_to_id`. As `mark_read`. */
   mark_delivered: { payload: MarkDelivered; answer: [ConversationChanged] };
-  /** Blocks the partner, or takes that back; the last one stands. The partner is told nothing. */
+  /** Blocks the partner, or takes that back; the last one stands. The partner hears that the conversation has another version, and not why. */
   set_blocked: { payload: SetBlocked; answer: [ConversationChanged] };
 }
 

@@ -1,9 +1,11 @@
 //! The text of a deleted message is gone from the disk: from the file, and from the log beside it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use time::Duration;
 use visavis::domain::{Body, ClientId, MessageId, Pair, UserId, Username};
@@ -119,48 +121,73 @@ async fn a_log_that_a_crash_has_left_is_cut_at_the_first_look() {
     assert_eq!(found(&copy.path().join("messenger.db"), "a secret that is"), 0);
 }
 
-/// The numbers of the secrets in a file.
-fn secrets(path: &Path) -> Vec<usize> {
-    let bytes = fs::read(path).unwrap();
-    let texts = String::from_utf8_lossy(&bytes);
-    let numbers = texts.split("<secret ").skip(1).map(|rest| rest.split('>').next().unwrap());
-    let mut numbers: Vec<usize> = numbers.map(|number| number.parse().unwrap()).collect();
-    numbers.sort_unstable();
-    numbers
+/// Numbers that look random, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % limit
+    }
 }
 
-/// Texts of which several fill a page, and some take more than one. Edits to longer texts are left
-/// out: SQLite moves the rows beside those to other pages, and does not clear where they were.
-#[tokio::test]
-async fn deletions_and_edits_to_shorter_texts_leave_no_copy_anywhere() {
-    const MESSAGES: usize = 400;
+/// A text of that many bytes, all through which the number stands; at least one byte.
+fn secret(number: usize, bytes: usize) -> String {
+    format!("<{number:05}>").repeat(1 + bytes / 7)[..bytes.max(1)].to_owned()
+}
+
+/// The numbers of the secrets of which any part with a whole number stands in a file.
+fn secrets(path: &Path) -> BTreeSet<usize> {
+    let bytes = fs::read(path).unwrap_or_default();
+    let parts = bytes.split(|byte| *byte == b'<').filter(|part| part.get(5) == Some(&b'>'));
+    parts.filter_map(|part| str::from_utf8(&part[..5]).ok()?.parse().ok()).collect()
+}
+
+/// Sends, edits and deletes at random, texts of up to so many bytes. Nothing of a text may be in the file
+/// or the log once its message was deleted.
+async fn nothing_is_left_of_texts(bytes_max: usize, seed: u64) {
     let (store, dir) = sqlite();
     let (file, log) = (dir.path().join("messenger.db"), dir.path().join("messenger.db-wal"));
     add_people(&store).await;
-    let filling = "filling ".repeat(1500);
+    let mut dice = Dice(seed);
     let mut ids = Vec::new();
-    for number in 0..MESSAGES {
-        let bytes = [20, 200, 1500, 9000][number * 7 % 4] + number * 31 % 100;
-        ids.push(send(&store, &format!("<secret {number}>{}", &filling[..bytes])).await);
-    }
-    // Now and then, part of it is in the file and part in the log.
-    let look = async || store.look().await.unwrap();
-    for (number, round) in (0..MESSAGES).step_by(5).zip(0..) {
-        edit(&store, ids[number], &format!("<secret {number}>"), round).await;
-        if round % 20 == 0 {
-            look().await;
+    let mut deleted = BTreeSet::new();
+    for round in 0..500 {
+        // Many are short, and some have the most.
+        let bytes = 1 + dice.below(bytes_max) / [1, 1, 3, 20][dice.below(4)];
+        let number = if ids.is_empty() { 0 } else { dice.below(ids.len()) };
+        match dice.below(8) {
+            3..6 if !ids.is_empty() && !deleted.contains(&number) => {
+                edit(&store, ids[number], &secret(number, bytes), round).await;
+            }
+            6.. if !ids.is_empty() => {
+                delete(&store, ANN, ids[number]).await;
+                deleted.insert(number);
+                store.look().await.unwrap();
+                let found = &secrets(&file) | &secrets(&log);
+                let left: Vec<_> = found.intersection(&deleted).collect();
+                assert!(left.is_empty(), "{left:?} of {} after round {round}", ids.len());
+            }
+            _ => ids.push(send(&store, &secret(ids.len(), bytes)).await),
         }
     }
-    let is_kept = |number: &usize| number.is_multiple_of(3);
-    for number in (0..MESSAGES).rev().filter(|number| !is_kept(number)) {
-        delete(&store, ANN, ids[number]).await;
-        if number % 50 == 0 {
-            look().await;
-        }
-    }
-    look().await;
-    assert_eq!(secrets(&file), (0..MESSAGES).filter(is_kept).collect::<Vec<_>>());
-    assert_eq!(secrets(&log), [0; 0]);
+    assert!(deleted.len() > 50 && ids.len() - deleted.len() > 50);
+    assert!(secrets(&file).len() > 50, "the file has what was not deleted");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_of_which_many_share_a_page() {
+    nothing_is_left_of_texts(300, 1).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_of_which_few_share_a_page() {
+    nothing_is_left_of_texts(1500, 2).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_texts_that_take_several_pages() {
+    nothing_is_left_of_texts(13_000, 3).await;
 }
 
 #[tokio::test]
@@ -193,4 +220,79 @@ async fn texts_that_came_from_an_earlier_version_are_gone_as_well() {
     delete(&store, UserId(sender), MessageId(id)).await;
     store.look().await.unwrap();
     assert_eq!(found(&file, "hello Bob"), 0);
+}
+
+/// Leaves texts on free pages of a database, as programs do that do not use `secure_delete`.
+fn leave_on_free_pages(path: &Path, text: &str) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA secure_delete = OFF;
+            CREATE TABLE old (text TEXT);
+            WITH RECURSIVE rows (row) AS (SELECT 1 UNION ALL SELECT row + 1 FROM rows WHERE row < 3000)
+            INSERT INTO old (text) SELECT '' FROM rows;",
+        )
+        .unwrap();
+    connection.execute("UPDATE old SET text = ?1", [text.repeat(100)]).unwrap();
+    connection.execute_batch("DROP TABLE old").unwrap();
+    drop(connection);
+    assert!(found(path, text) > 1000);
+}
+
+#[tokio::test]
+async fn what_free_pages_had_of_earlier_texts_is_gone_once_a_database_is_brought_to_ours() {
+    let (file, _dir) = flask_database();
+    leave_on_free_pages(&file, "an old secret");
+    drop(open(&file));
+    assert_eq!(found(&file, "an old secret"), 0);
+
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("messenger.db");
+    let old = Connection::open(&file).unwrap();
+    old.execute_batch(include_str!("../fixtures/schema-3.sql")).unwrap();
+    drop(old);
+    leave_on_free_pages(&file, "an old secret");
+    drop(open(&file));
+    assert_eq!(found(&file, "an old secret"), 0);
+}
+
+/// Rows that are only appended are not moved: an import leaves each text once.
+#[test]
+fn an_import_leaves_each_text_in_one_place() {
+    let (flask, dir) = flask_database();
+    let old = Connection::open(&flask).unwrap();
+    let names = "SELECT min(id), max(id) FROM users";
+    let (one, other): (i64, i64) =
+        old.query_row(names, (), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    old.execute_batch("BEGIN").unwrap();
+    for number in 0..2000 {
+        let text = format!("<secret {number}>{}", "x".repeat(number * 7919 % 9000));
+        let add = "INSERT INTO messages (sender_id, receiver_id, message, timestamp)
+            VALUES (?1, ?2, ?3, '2026-01-01 00:00:00')";
+        old.execute(add, rusqlite::params![one, other, text]).unwrap();
+    }
+    old.execute_batch("COMMIT").unwrap();
+    drop(old);
+    let new = dir.path().join("new.db");
+    visavis::store::sqlite::import(&flask, &new, &mut |_| {}).unwrap();
+    assert_eq!(found(&new, "<secret "), 2000);
+    // The same in place.
+    drop(open(&flask));
+    assert_eq!(found(&flask, "<secret "), 2000);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_an_edit_does_not_tell_its_text_or_its_client_id() {
+    let (store, dir) = sqlite();
+    add_people(&store).await;
+    let id = send(&store, "yes").await;
+    edit(&store, id, "no", 1).await;
+    let connection = Connection::open(dir.path().join("messenger.db")).unwrap();
+    let kept: (Vec<u8>, Vec<u8>) = connection
+        .query_row("SELECT client_id, text_hash FROM edits", (), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!((kept.0.len(), kept.1.len()), (32, 32));
+    assert_ne!(kept.1, Sha256::digest("no").to_vec());
 }

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::SqliteStore;
 use super::changes::message;
 use super::conversations::Conversation;
+use super::erase;
 use crate::domain::{ClientId, MessageId, MessageState, Timestamp, UserId};
 use crate::store::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited, Reply};
 
@@ -34,7 +35,6 @@ const KEEP_OUTCOME: &str = "
 INSERT INTO edits (user_id, client_id, message_id, text_hash, done_at)
 VALUES (?1, ?2, ?3, ?4, ?5)";
 
-// Short texts could be guessed from their hashes.
 const FORGET_TEXTS: &str = "
 UPDATE edits
 SET text_hash = NULL
@@ -163,9 +163,9 @@ fn edit(
     }
     connection.prepare_cached(KEEP_OUTCOME)?.execute(params![
         user.0,
-        client_id.as_bytes(),
+        key(client_id),
         id.0,
-        hash(body.as_str()),
+        text_hash(client_id, body.as_str()),
         at.unix_timestamp()
     ])?;
     if found.message.text == body.as_str() {
@@ -180,6 +180,7 @@ fn edit(
         at.unix_timestamp(),
         found.message.version.0
     ])?;
+    erase::empty_gaps_around(connection, id)?;
     found.changed(connection).map(Ok)
 }
 
@@ -193,20 +194,26 @@ fn edited_before(
 ) -> rusqlite::Result<Option<Result<Changed, NotEdited>>> {
     let outcome = connection
         .prepare_cached(OUTCOME)?
-        .query_row(params![people.0.0, client_id.as_bytes()], |row| {
+        .query_row(params![people.0.0, key(client_id)], |row| {
             Ok((MessageId(row.get(0)?), row.get::<_, Option<[u8; 32]>>(1)?))
         })
         .optional()?;
-    let Some((message, text_hash)) = outcome else { return Ok(None) };
-    if message != id || text_hash.is_some_and(|known| known != hash(text)) {
+    let Some((message, known)) = outcome else { return Ok(None) };
+    if message != id || known.is_some_and(|known| known != text_hash(client_id, text)) {
         return Ok(Some(Err(NotEdited::OtherContent)));
     }
     let found = find(connection, people, id)?;
     Ok(Some(found.map(Found::unchanged).ok_or(NotEdited::NoMessage)))
 }
 
-fn hash(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
+/// What an outcome is found by. The client id itself is not kept: without it no text can be guessed from
+/// its hash, of which SQLite may leave a copy somewhere in the file.
+fn key(client_id: ClientId) -> [u8; 32] {
+    Sha256::digest(client_id.as_bytes()).into()
+}
+
+fn text_hash(client_id: ClientId, text: &str) -> [u8; 32] {
+    Sha256::new().chain_update(client_id.as_bytes()).chain_update(text).finalize().into()
 }
 
 fn delete(
@@ -238,6 +245,7 @@ fn delete(
         at.unix_timestamp(),
         found.message.version.0
     ])?;
+    erase::empty_gaps_around(connection, id)?;
     connection.prepare_cached(FORGET_TEXTS)?.execute([id.0])?;
     found.changed(connection).map(Ok)
 }

@@ -13,7 +13,7 @@ use super::flask::{self, Converted, Watch};
 use super::partial::beside;
 use super::paths::{self, must_have_one_name};
 use super::read_only::Snapshot;
-use super::{names, prepare_connection};
+use super::{erase, names, prepare_connection};
 
 /// The schema of a new database.
 pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
@@ -287,6 +287,12 @@ fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     if connection.is_readonly(rusqlite::MAIN_DB).map_err(explain)? {
         return Err(OpenError::ReadOnly(path.into()));
     }
+    if !erase::is_possible(&connection).map_err(explain)? {
+        return Err(OpenError::failed(
+            path,
+            "this program was built without SQLITE_ENABLE_DBPAGE_VTAB, and could not erase the texts of deleted messages",
+        ));
+    }
     prepare_connection(&connection).map_err(explain)?;
     Ok(connection)
 }
@@ -336,6 +342,7 @@ fn migrate(connection: &mut Connection, path: &Path, version: i64) -> rusqlite::
     connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let views = flask::Views::of(&transaction)?;
+    erase::empty_free_pages(&transaction)?;
     transaction.execute_batch(&steps)?;
     let dropped = views.drop_broken(&transaction)?;
     names::complete(&transaction)?;

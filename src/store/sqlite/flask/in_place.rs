@@ -10,6 +10,7 @@ use super::fill::{Stopped, fill};
 use super::left_out::SetAside;
 use super::scan::Source;
 use super::{BOUNDED_MEMORY, Converted, Progress, Stage, TABLES, USUAL_MEMORY, Watch};
+use crate::store::sqlite::erase;
 use crate::store::sqlite::open::{OpenError, check_pages};
 
 /// Copies the file, then converts it. Nothing has changed when it fails, and nothing is half done
@@ -28,6 +29,8 @@ pub(in crate::store::sqlite) fn convert(
     watch(Progress { stage: Stage::Checking, done: 0, total: 0 });
     check_pages(&transaction, path)?;
     let backup = back_up(path, watch)?;
+    // The tables of the Flask chat are dropped below, which zeroes their pages. What was free before is not.
+    erase::empty_free_pages(&transaction).map_err(explain)?;
     let set_aside = SetAside::take(&transaction).map_err(explain)?;
     for (table, _) in TABLES {
         transaction
