@@ -11,7 +11,7 @@ import { draw, find } from "./template.js";
  * @property {string} username
  * @property {number} newMessageCount
  * @property {number} movedAt the version of the list in which it came to the top
- * @property {number} lastReadId up to where it was read, as far as is known
+ * @property {number} countedAt the version of the list in which an event told its count
  */
 
 export class ChatList {
@@ -44,7 +44,7 @@ export class ChatList {
     });
   }
 
-  /** Grows whenever a chat comes to the top. */
+  /** Grows whenever a chat comes to the top, or an event tells what is new in one. */
   get version() {
     return this.#version;
   }
@@ -84,31 +84,35 @@ export class ChatList {
    * Takes over what an event tells, or the answer to having read.
    * @param {number} id
    * @param {number} count
-   * @param {number} [lastReadId] where it was read further
    */
-  setCount(id, count, lastReadId = 0) {
+  setCount(id, count) {
+    const chat = this.#chats.get(id);
+    this.#version += 1;
+    if (chat) chat.countedAt = this.#version;
+    this.#showCount(id, count);
+  }
+
+  /**
+   * Takes over what a join or a sync has found, unless an event has told of that chat since it was asked
+   * for: whatever has changed since then comes as an event, too.
+   * @param {number} id
+   * @param {ReadState} found
+   * @param {number} asked the version of the list then
+   */
+  settleCount(id, { new_message_count }, asked) {
+    if ((this.#chats.get(id)?.countedAt ?? 0) <= asked) this.#showCount(id, new_message_count);
+  }
+
+  /** @param {number} id @param {number} count */
+  #showCount(id, count) {
     const [chat, element] = [this.#chats.get(id), this.#elements.get(id)];
     if (chat && element) {
       chat.newMessageCount = count;
-      chat.lastReadId = Math.max(chat.lastReadId, lastReadId);
       const dot = find(element, ":scope > span");
       dot.textContent = String(count);
       dot.className = count > 0 ? "dot" : "dot-none";
     }
     this.#onChange();
-  }
-
-  /**
-   * Takes over what a join or a sync has found. Events may have overtaken it: reading only goes
-   * forward, and from one place in it the count only grows.
-   * @param {number} id
-   * @param {ReadState} found
-   */
-  settleCount(id, { new_message_count, last_read_id }) {
-    const chat = this.#chats.get(id);
-    if (!chat || last_read_id < chat.lastReadId) return;
-    if (last_read_id === chat.lastReadId && new_message_count < chat.newMessageCount) return;
-    this.setCount(id, new_message_count, last_read_id);
   }
 
   /** Marks the chat that is open. @param {number | null} id */
@@ -135,7 +139,7 @@ export class ChatList {
     const listed = chats.filter(({ id }, place) => place < this.#shown || this.#chats.has(id));
     for (const { id, username, ...read } of listed) {
       this.#draw(id, username);
-      this.settleCount(id, read);
+      this.settleCount(id, read, asked);
     }
     const ids = listed.map(({ id }) => id).filter((id) => (this.#chats.get(id)?.movedAt ?? 0) <= asked);
     // Those that have come to the top meanwhile stay above.
@@ -156,7 +160,7 @@ export class ChatList {
    */
   #draw(id, username) {
     if (this.#chats.has(id)) return;
-    const chat = { id, username, newMessageCount: 0, movedAt: 0, lastReadId: 0 };
+    const chat = { id, username, newMessageCount: 0, movedAt: 0, countedAt: 0 };
     const element = find(draw("chat-template"), ".chat");
     const [button, dot] = [find(element, ":scope > button"), find(element, ":scope > span")];
     find(element, "input").setAttribute("value", String(chat.id));
@@ -189,7 +193,7 @@ function readChat(chat) {
     username: find(chat, ":scope > button").textContent ?? "",
     newMessageCount: Number(find(chat, ":scope > span").textContent),
     movedAt: 0,
-    lastReadId: 0,
+    countedAt: 0,
   };
 }
 

@@ -103,7 +103,7 @@ export class ChatPage {
       this.#conversationWith(chat_partner_id)?.receive({ ...message, sender_id: this.#userId });
     });
     connection.on("new_message_count_changed", ({ chat_partner_id, new_message_count, last_read_id }) => {
-      this.#list.setCount(chat_partner_id, new_message_count, last_read_id);
+      this.#list.setCount(chat_partner_id, new_message_count);
       this.#conversationWith(chat_partner_id)?.readElsewhere(last_read_id);
     });
     connection.on("block_changed", ({ chat_partner_id, blocked }) => {
@@ -167,11 +167,13 @@ export class ChatPage {
    */
   #open(id, username) {
     const conversation = new Conversation(this.#panel, this.#userId, { id, username }, this.#drafts.of(id), {
-      join: (show) =>
-        this.#joined.join(id, (rows, new_message_count, last_read_id, blocked) => {
-          this.#list.settleCount(id, { new_message_count, last_read_id });
+      join: (show) => {
+        const asked = this.#list.version;
+        return this.#joined.join(id, (rows, new_message_count, last_read_id, blocked) => {
+          this.#list.settleCount(id, { new_message_count, last_read_id }, asked);
           show(rows, last_read_id, blocked);
-        }),
+        });
+      },
       loadOlder: async (message_count, before_id) => {
         const question = { chat_partner_id: id, message_count, before_id };
         const [rows] = await this.#connection.request("message_history_is_scrolled_to_the_top", question);
@@ -180,7 +182,7 @@ export class ChatPage {
       reportRead: (last_read_id, new_message_count) => {
         const question = { chat_partner_id: id, new_message_count, last_read_id };
         return this.#connection.request("new_message_count_updated", question, (read) =>
-          this.#list.setCount(id, read.new_message_count, read.last_read_id),
+          this.#list.setCount(id, read.new_message_count),
         );
       },
       setBlocked: (blocked) => {

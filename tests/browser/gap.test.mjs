@@ -60,6 +60,24 @@ for (const gap of ["the server is killed", "the network is cut"]) {
     }));
 }
 
+test("what was deleted meanwhile is not counted as new any more", bounded, () =>
+  withBehindProxy(async (chat, proxy) => {
+    const [bob, ann] = await people(chat, "bob", "ann");
+    await bob.opens(ann);
+    await ann.opens(bob);
+    const bobs = await (await chat.person("bob", { browser: { baseURL: proxy.url } })).chats();
+    const anns = await ann.connect({ protocol: 2 });
+    const erased = (await (await ann.connect()).sendAll(bob, ["one", "two", "three"])).slice(1);
+    await bobs.counts("ann", 3);
+    const erase = (/** @type {{ id: number }} */ { id }) => anns.ask("delete_message", { partner_id: bob.id, message_id: id });
+    await erase(erased[0]);
+    await bobs.counts("ann", 2);
+    proxy.down();
+    await erase(erased[1]);
+    proxy.up();
+    await bobs.counts("ann", 1);
+  }));
+
 test("more than can be told at once is caught up page by page, without a gap", bounded, () =>
   withBehindProxy(async (chat, proxy) => {
     const [bob, ann, cyd] = await people(chat, "bob", "ann", "cyd");

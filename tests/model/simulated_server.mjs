@@ -24,6 +24,7 @@ class Simulated {
       partner_id: partnerId,
       username: `user ${partnerId}`,
       version: 0,
+      listed_at: 0,
       blocked: false,
       new_message_count: 0,
       last_read_id: 0,
