@@ -58,10 +58,10 @@ attack: $(node_modules_ready)
 	VISAVIS_BIN=$(CURDIR)/target/release/visavis SECONDS=$(or $(SECONDS),10) \
 	  node --test tests/attack/*.test.mjs
 
-test-chaos: target/debug/visavis
+test-chaos: target/debug/visavis tests/python/.venv/.installed
 	node --test tests/chaos/*.test.mjs
 
-chaos: target/debug/visavis
+chaos: target/debug/visavis tests/python/.venv/.installed
 	SECONDS=$(or $(SECONDS),600) WAVES=$(or $(WAVES),20) node --test tests/chaos/*.test.mjs
 
 test-browser: target/debug/visavis $(CHROMIUM)

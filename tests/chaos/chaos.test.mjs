@@ -13,6 +13,7 @@ import { breakConnections, killServer } from "./faults.mjs";
 import { FlaskDevice } from "./flask_device.mjs";
 import { use } from "./people.mjs";
 import { Proxy } from "./proxy.mjs";
+import { PythonDevice, faultsOf } from "./python_device.mjs";
 import { agree, rest } from "./rest.mjs";
 import { Sightings } from "./sightings.mjs";
 
@@ -32,6 +33,8 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
   const sightings = new Sightings();
   /** @type {(Device | FlaskDevice)[]} */
   const devices = [];
+  /** @type {PythonDevice | undefined} */
+  let python;
   try {
     const people = await newcomers(server, "ann", "ben", "cyd");
     const [ann, ben, cyd] = people;
@@ -59,11 +62,14 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
         deeds.push(use(made, partners, random.fork(), over, tally));
       }
     }
+    python = new PythonDevice(ann, proxy.url, SECONDS, random.between(0, 1_000_000));
     deeds.push(breakConnections(proxy, random.fork(), over, tally));
     deeds.push(killServer(server, devices, random.fork(), over, tally));
     await Promise.all(deeds);
     proxy.heal();
 
+    await rest(devices);
+    const inPython = await python.settle();
     await rest(devices);
     // What a device has lost of the last events, no later version tells.
     for (const device of devices) if (device instanceof Device) device.compare();
@@ -74,7 +80,9 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
     const stored = await ask();
     // The last events may still be on their way.
     await agree(devices, stored);
-    const faults = findFaults(devices, stored, sightings);
+    const faults = findFaults(devices, stored, sightings, [inPython]);
+    faults.push(...faultsOf(inPython, /** @type {import("./check.mjs").Stored} */ (stored.get(ann.id))));
+    tally["in Python"] = inPython.acknowledged.length;
     // And once more from what is on disk.
     await server.stop("SIGKILL");
     await server.start();
@@ -89,13 +97,14 @@ test("nothing is lost, doubled or out of order, whatever breaks", { timeout: SEC
     tally.connections = devices.reduce((sum, device) => sum + device.connection, 0);
     t.diagnostic(`${JSON.stringify(tally)}${inFile ? "" : "; no python3: the file itself was not read"}`);
     assert.deepEqual(faults, []);
-    assert.ok(tally.acknowledged > 0 && tally.kill > 0, "nothing happened");
+    assert.ok(tally.acknowledged > 0 && tally.kill > 0 && tally["in Python"] > 0, "nothing happened");
   } catch (error) {
     console.error(`To repeat this: SEED=${SEED} SECONDS=${SECONDS} node --test tests/chaos/chaos.test.mjs`);
     if (/panicked|ERROR/.test(server.log)) console.error(server.log.split("\n").slice(-20).join("\n"));
     throw error;
   } finally {
     for (const device of devices) device.close();
+    python?.close();
     proxy.close();
     await server.remove();
   }

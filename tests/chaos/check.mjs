@@ -19,6 +19,13 @@ import { FlaskDevice } from "./flask_device.mjs";
 /** What a deleted message says by protocol 1. */
 const DELETED_TEXT = "This message was deleted";
 
+/**
+ * What somebody has asked for, and heard an answer of.
+ * @typedef {object} Requests
+ * @property {{ event: string, payload: any, answer: any }[]} acknowledged
+ * @property {{ event: string, payload: any }[]} refused
+ */
+
 /** How many complaints of a kind are worth reading. */
 const SHOWN_MAX = 5;
 
@@ -97,9 +104,10 @@ async function readConversations(server, user) {
  * @param {SocketDevice[]} devices
  * @param {Map<number, Stored>} stored by user
  * @param {Sightings} sightings
+ * @param {Requests[]} [others] what others have written
  * @returns {string[]}
  */
-export function findFaults(devices, stored, sightings) {
+export function findFaults(devices, stored, sightings, others = []) {
   /** @type {string[]} */
   const faults = some("all devices", sightings.faults);
   for (const [userId, theirs] of stored) {
@@ -119,7 +127,7 @@ export function findFaults(devices, stored, sightings) {
       ...undone(device, theirs),
       ...doneAllTheSame(device, theirs, sightings),
       ...outOfOrder(device.acknowledged),
-      ...(device instanceof FlaskDevice ? [...toldOutOfOrder(device), ...otherTexts(device, devices)] : []),
+      ...(device instanceof FlaskDevice ? [...toldOutOfOrder(device), ...otherTexts(device, [...devices, ...others])] : []),
       ...unmarked(device, theirs),
       ...differences(device, theirs),
     ];
@@ -178,7 +186,7 @@ function flaskDifferences(device, stored) {
   return faults;
 }
 
-/** The requests of some events that devices have sent. @param {SocketDevice[]} devices @param {string[]} events */
+/** The requests of some events that devices have sent. @param {Requests[]} devices @param {string[]} events */
 function* requests(devices, ...events) {
   for (const device of devices) {
     for (const request of [...device.acknowledged, ...device.refused]) {
@@ -190,7 +198,7 @@ function* requests(devices, ...events) {
 /**
  * A device of protocol 1 shows a text that the message has had: it hears of no edits, and a deleted one has its
  * sentence.
- * @param {FlaskDevice} device @param {SocketDevice[]} devices
+ * @param {FlaskDevice} device @param {Requests[]} devices
  */
 function otherTexts(device, devices) {
   /** @type {Map<number, Set<string>>} */

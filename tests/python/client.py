@@ -189,7 +189,7 @@ class Client:
         self.copy = Copy(path)
         self.is_ready = False
         self.refused: list[tuple[dict, Refused]] = []
-        self.accepted: dict[str, dict] = {}
+        self.done: list[tuple[dict, dict]] = []
         self._futures: dict[int, asyncio.Future] = {}
         self._waiters: list[asyncio.Future] = []
         self._rounds_asked = self._rounds_begun = self._rounds_done = 0
@@ -479,8 +479,8 @@ class Client:
         future = self._futures.pop(id(request), None)
         if isinstance(outcome, Refused):
             self.refused.append((request, outcome))
-        if isinstance(outcome, dict) and "client_id" in request["payload"]:
-            self.accepted[request["payload"]["client_id"]] = outcome
+        if isinstance(outcome, dict):
+            self.done.append((request, outcome))
         if future and not future.done():
             if isinstance(outcome, Exception):
                 # Its traceback is the sender's, which goes on. Whoever clears the frames would end it.
@@ -584,9 +584,10 @@ async def main():
             print("The time is over. Send a line to have the state.", file=sys.stderr, flush=True)
         await line_on_stdin()
         await client.settle()
+        done = [{**request, "answer": answer} for request, answer in client.done]
         refused = [{**request, "code": refusal.code} for request, refusal in client.refused]
         outcome = {"user_id": client.copy.user_id, "epoch": client.copy.epoch, "conversations": client.copy.state()}
-        print(json.dumps(outcome | {"accepted": client.accepted, "refused": refused}), flush=True)
+        print(json.dumps(outcome | {"acknowledged": done, "refused": refused}), flush=True)
 
     playing = asyncio.ensure_future(play())
     # A wrong password ends the program, too.
