@@ -29,6 +29,18 @@ pub fn flask(database: &DatabaseLocation, out: &Path) -> anyhow::Result<()> {
             exported.users_disabled
         );
     }
+    if exported.messages_deleted > 0 {
+        say!(
+            "deleted messages, in whose place the Flask chat shows a sentence: {}",
+            exported.messages_deleted
+        );
+    }
+    if exported.messages_edited > 0 {
+        say!(
+            "edited messages, of which the Flask chat shows the last text: {}",
+            exported.messages_edited
+        );
+    }
     if exported.blocks > 0 {
         say!("blocks, which the Flask chat does not know: {}", exported.blocks);
     }

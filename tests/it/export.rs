@@ -66,6 +66,9 @@ async fn an_export_has_the_text_of_an_edit_and_a_sentence_for_a_deleted_message(
     let (code, said, error) = run(dir.path(), &["export", "--flask", "out.db"]);
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert!(said.contains("messages: 70"), "{said}");
+    let deleted = "deleted messages, in whose place the Flask chat shows a sentence: 1\n";
+    let edited = "edited messages, of which the Flask chat shows the last text: 1\n";
+    assert!(said.contains(deleted) && said.contains(edited), "{said}");
     let out = dir.path().join("out.db");
     let with_text =
         |text| number(&out, &format!("SELECT count(*) FROM messages WHERE message = '{text}'"));

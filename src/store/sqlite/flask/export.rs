@@ -23,6 +23,10 @@ pub struct Exported {
     pub users_disabled: u64,
     pub chats: u64,
     pub messages: u64,
+    /// Messages that were deleted: the Flask chat shows a sentence in their place.
+    pub messages_deleted: u64,
+    /// Messages that were edited: the Flask chat shows the last text, and not that it was edited.
+    pub messages_edited: u64,
     /// How often somebody has blocked somebody: the Flask chat lets them write again.
     pub blocks: u64,
     /// Messages with a time before that of the message before: the Flask chat shows them earlier.
@@ -54,7 +58,7 @@ CREATE TABLE messages (
 /// What reads a file of ours. It is not brought to our version first: it stays as it is.
 struct Queries {
     users: &'static str,
-    /// Oldest first, and whether each was deleted.
+    /// Oldest first, and whether each was deleted and was edited.
     messages: &'static str,
     /// The lowest in the list first, with the time in milliseconds, or spelled as it is written.
     chats: &'static str,
@@ -126,14 +130,16 @@ INSERT INTO chats (user_id, chat_partner_id, last_message_date, new_message_coun
 VALUES (?1, ?2, ?3, ?4)";
 
 const MESSAGES: &str = "
-SELECT sender_id, iif(sender_id = low_id, high_id, low_id), message, timestamp, deleted_at IS NOT NULL
+SELECT
+    sender_id, iif(sender_id = low_id, high_id, low_id), message, timestamp,
+    deleted_at IS NOT NULL, deleted_at IS NULL AND edited_at IS NOT NULL
 FROM messages
 CROSS JOIN conversations
 WHERE conversations.id = messages.conversation_id
 ORDER BY messages.id";
 
 const MESSAGES_OF_TWO_IDS: &str = "
-SELECT sender_id, receiver_id, message, timestamp, 0
+SELECT sender_id, receiver_id, message, timestamp, 0, 0
 FROM messages
 ORDER BY id";
 
@@ -200,6 +206,8 @@ fn copy(source: &Connection, target: &Connection, watch: Watch<'_>) -> rusqlite:
         let deleted: bool = row.get(4)?;
         let message = if deleted { DELETED_TEXT } else { row.get_ref(2)?.as_str()? };
         add.execute(params![row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, message, timestamp])?;
+        exported.messages_deleted += u64::from(deleted);
+        exported.messages_edited += u64::from(row.get::<_, bool>(5)?);
         exported.messages_out_of_order += u64::from(timestamp < newest.as_str());
         newest.clear();
         newest.push_str(timestamp);
