@@ -3,8 +3,8 @@
 -- One row: what there is to know of the database itself.
 CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    -- A random UUID. Versions are compared only under the same one: a backup gets another, because
-    -- what a client saw after it is gone once it is restored.
+    -- A random UUID. Versions are compared only under the same one: a backup has zeros, and gets one when it
+    -- is opened, because what a client saw after it is gone once it is restored.
     epoch BLOB NOT NULL CHECK (length(epoch) = 16)
 ) STRICT;
 
@@ -43,7 +43,7 @@ CREATE TABLE conversations (
     -- Always the number of the other person's messages after low_last_read_id that were not deleted.
     low_new_message_count INTEGER NOT NULL DEFAULT 0 CHECK (low_new_message_count >= 0),
     low_last_read_id INTEGER NOT NULL DEFAULT 0,
-    low_last_delivered_id INTEGER NOT NULL DEFAULT 0, -- not used yet
+    low_last_delivered_id INTEGER NOT NULL DEFAULT 0, -- up to where a device has everything, if that is further
     low_blocks INTEGER NOT NULL DEFAULT 0 CHECK (low_blocks IN (0, 1)), -- wants nothing to do with the other
     -- The same for the person with the larger id.
     high_listed_at INTEGER,

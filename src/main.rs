@@ -210,7 +210,8 @@ fn overrides(config: &Config) -> String {
 
 /// Without the lines of failed writes: the command says itself why it failed.
 fn start_log_of_people(config: &Config) -> anyhow::Result<LogLimits> {
-    start_log_with(config, &format!("{LOG_FILTER},{}=off", store::FAILED_WRITES))
+    let off = store::FAILED_WRITES.map(|target| format!("{target}=off"));
+    start_log_with(config, &format!("{LOG_FILTER},{}", off.join(",")))
 }
 
 fn start_log(config: &Config) -> anyhow::Result<LogLimits> {

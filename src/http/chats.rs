@@ -93,10 +93,10 @@ pub async fn add(
 ) -> Result<Response, Refusal> {
     let malformed = || Error::Invalid("Something went wrong :(".into());
     let partner: i64 = form.id.parse().map_err(|_| malformed())?;
-    let opened = site.services.chats.open(user.id, UserId(partner)).await?;
-    if let Some(change) = opened.change {
-        site.live.chat_opened(user, opened.partner, change);
-    } else if !site.services.chats.is_listed(user.id, opened.partner.id).await? {
+    let user_id = user.id;
+    let opened = site.live.open_chat(user, UserId(partner)).await?;
+    let is_new = opened.change.is_some();
+    if !is_new && !site.services.chats.is_listed(user_id, opened.partner.id).await? {
         return Ok(redirect(&format!("/chats?with={partner}#chat-{partner}")));
     }
     Ok(redirect("/chats"))

@@ -35,7 +35,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// What a client may send as it connects.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Auth {
-    protocol: u64,
+    protocol: Option<Asked>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Asked {
+    Number(u64),
+    Other(de::IgnoredAny),
 }
 
 /// The protocol that a client speaks.
@@ -49,11 +56,13 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// `None` for one that there is not.
     #[must_use]
-    pub fn asked_for(auth: Option<Auth>) -> Self {
-        match auth {
-            Some(Auth { protocol: 2.. }) => Self::Ours,
-            _ => Self::Flask,
+    pub fn asked_for(auth: Option<Auth>) -> Option<Self> {
+        match auth.and_then(|auth| auth.protocol) {
+            None | Some(Asked::Number(1)) => Some(Self::Flask),
+            Some(Asked::Number(2)) => Some(Self::Ours),
+            Some(Asked::Number(_) | Asked::Other(_)) => None,
         }
     }
 }

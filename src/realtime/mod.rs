@@ -26,7 +26,7 @@ use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::Socket;
 
 use self::backlog::Backlog;
-use self::notifier::{Happened, Kind, Notifier};
+use self::notifier::{Kind, Notifier};
 use self::packet::Packet;
 use self::presence::Seat;
 use self::queued::Queued;
@@ -35,7 +35,7 @@ use crate::config::LimitedAction;
 use crate::domain::{Error, Pair, SessionKey, User, UserId};
 use crate::protocol::Request;
 use crate::protocol::payload::{Auth, Protocol};
-use crate::service::{Key, Live, Services};
+use crate::service::{Key, Live, Opening, Services};
 use crate::store::Change;
 use crate::transport::SocketContext;
 
@@ -108,8 +108,9 @@ impl Realtime {
         self: Arc<Self>,
         socket: SocketRef,
         context: Option<Arc<SocketContext>>,
-        protocol: Protocol,
+        protocol: Option<Protocol>,
     ) -> Result<(), Refused> {
+        let protocol = protocol.ok_or(Refused::UnknownProtocol)?;
         let context = context.ok_or_else(|| {
             tracing::error!("a socket has no context; the endpoint of sockets must give it one");
             Refused::Unavailable
@@ -235,9 +236,10 @@ impl Realtime {
 }
 
 impl Live for Realtime {
-    fn chat_opened(&self, user: User, partner: User, change: Change) {
-        let (kind, by) = (Kind::Opened(partner), Arc::new(user));
-        self.notifier.publish(Happened { kind, change, by, from: None });
+    fn open_chat(&self, user: User, partner: UserId) -> Opening {
+        let user_id = user.id;
+        let opening = || self.services.chats.open(user_id, partner);
+        self.notifier.open_chat(user, partner, opening)
     }
 
     fn sessions(&self) -> Vec<(UserId, SessionKey)> {
@@ -277,6 +279,8 @@ fn close(socket: SocketRef) {
 enum Refused {
     #[error("not logged in")]
     NotLoggedIn,
+    #[error("there is no such protocol; ask for 1 or 2")]
+    UnknownProtocol,
     #[error("too many open connections; close some tabs")]
     TooMany,
     #[error("too many connections in a short time; try again in a minute")]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use socketioxide::socket::Sid;
+use tokio::sync::oneshot;
 
 use super::encoded::Once;
 use super::flask;
@@ -15,7 +16,8 @@ use crate::domain::{Error, Pair, User, UserId};
 use crate::protocol::Request;
 use crate::protocol::ours::{Changed, Conversation};
 use crate::protocol::payload::Protocol;
-use crate::store::Change;
+use crate::service::Opening;
+use crate::store::{Change, Opened};
 
 /// What kind of change it is: protocol 1 has an event of its own for some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +92,39 @@ impl Notifier {
         });
     }
 
+    /// Opens a chat in the order of its conversation, and publishes that.
+    pub fn open_chat<F>(
+        self: &Arc<Self>,
+        user: User,
+        partner: UserId,
+        begin: impl FnOnce() -> F,
+    ) -> Opening
+    where
+        F: Future<Output = Result<Opened, Error>> + Send + 'static,
+    {
+        let permit = match self.order.permit(user.id) {
+            Ok(permit) => permit,
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let (answer, answered) = oneshot::channel();
+        let notifier = Arc::clone(self);
+        self.order.begin(Pair::of(user.id, partner), permit, || {
+            let opening = begin();
+            async move {
+                let opened = opening.await;
+                if let Ok(Opened { partner, change: Some(change) }) = &opened {
+                    let (kind, change) = (Kind::Opened(partner.clone()), change.clone());
+                    notifier.publish(Happened { kind, change, by: Arc::new(user), from: None });
+                }
+                // A page that nobody waits for any more is not told.
+                _ = answer.send(opened);
+            }
+        });
+        Box::pin(async { answered.await.unwrap_or(Err(Error::OutOfService)) })
+    }
+
     /// Tells the sockets of both people what has changed.
-    pub fn publish(&self, happened: Happened) {
+    fn publish(&self, happened: Happened) {
         let (people, actor) = (happened.change.people, happened.by.id);
         let partner = people.partner_of(actor);
         let mut of_flask = Vec::new();

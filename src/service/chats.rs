@@ -58,14 +58,19 @@ impl Chats {
         Self { store, clock }
     }
 
-    /// Opens a chat, with anybody or with oneself; one that is open already stays as it is.
+    /// Opens a chat, with anybody or with oneself; one that is open already stays as it is. It takes its
+    /// place among the writes of the two people when this is called; the future tells when it is on disk.
     ///
     /// # Errors
     /// `NotFound` when there is no such user, and for a chat that is not open yet between people of
     /// whom one has blocked the other: neither is to find the other.
-    pub async fn open(&self, user: UserId, partner: UserId) -> Result<Opened, Error> {
-        let opened = self.store.open_chat(user, partner, self.clock.now()).await?;
-        opened.ok_or(Error::NotFound("Something went wrong :("))
+    pub fn open(
+        &self,
+        user: UserId,
+        partner: UserId,
+    ) -> impl Future<Output = Result<Opened, Error>> + Send + use<> {
+        let opening = self.store.open_chat(user, partner, self.clock.now());
+        async move { opening.await?.ok_or(Error::NotFound("Something went wrong :(")) }
     }
 
     /// The chats of a user, newest first; one that had to be looked for stands last.

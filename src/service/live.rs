@@ -1,12 +1,18 @@
 //! What a page must tell the sockets: HTTP calls it, the realtime side implements it, and neither
 //! knows the other.
 
-use crate::domain::{SessionKey, User, UserId};
-use crate::store::Change;
+use std::pin::Pin;
+
+use crate::domain::{Error, SessionKey, User, UserId};
+use crate::store::Opened;
+
+/// What opening a chat comes to.
+pub type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
 
 pub trait Live: Send + Sync {
-    /// `user` opened a chat with `partner` on a page: the open tabs show it.
-    fn chat_opened(&self, user: User, partner: User, change: Change);
+    /// Opens `user`'s chat with `partner`, as [`Chats::open`](super::Chats::open), in the order of what
+    /// happens between the two, and tells their sockets. It is done also when nobody awaits it.
+    fn open_chat(&self, user: User, partner: UserId) -> Opening;
 
     /// Each session that has sockets, and whose it is.
     fn sessions(&self) -> Vec<(UserId, SessionKey)>;

@@ -93,7 +93,7 @@ impl Messages {
         before.transpose().map_err(not_added)
     }
 
-    /// Gives a message of the user's own another text. It takes its place among the changes of that message
+    /// Gives a message of the user's own another text. It takes its place among the writes of the two people
     /// when this is called; the future tells when it is on disk. An edit that was done before gets its first
     /// outcome again.
     ///

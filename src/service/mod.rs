@@ -29,7 +29,7 @@ pub use conversations::Conversations;
 pub(crate) use limits::network;
 pub use limits::{Key, Limits};
 pub use links::{Link, PasswordSetting};
-pub use live::Live;
+pub use live::{Live, Opening};
 pub use messages::{EditMessage, Messages, SendMessage};
 pub use operator::Operator;
 pub use passwords::Passwords;

@@ -7,7 +7,8 @@ use super::sqlite::{self, Converted, SqliteStore, Watch};
 use super::{DatabaseLocation, Store};
 
 /// The target of the log's lines about writes that failed. A command says itself why it failed.
-pub const FAILED_WRITES: &str = "visavis::store::sqlite::writer";
+pub const FAILED_WRITES: [&str; 2] =
+    ["visavis::store::sqlite::writer", "visavis::store::sqlite::database"];
 
 /// A store that was opened for a server.
 pub struct OpenedStore {

@@ -12,8 +12,9 @@ use tokio::time::{Sleep, sleep};
 
 /// How long the peer may take to end its half.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How much it may send meanwhile, in bytes: the largest form.
-const LINGER_BYTES_MAX: usize = 64 * 1024;
+/// How much it may send meanwhile, in bytes: some times the largest packet, since a client that sends more
+/// than it may is to read that it did. Nothing of it is kept.
+const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How far a connection has ended.
 #[derive(Default)]

@@ -3,8 +3,7 @@
 use time::Duration;
 use visavis::clock::Clock;
 use visavis::domain::{SessionKey, TypedName, User, UserId};
-use visavis::service::{Live, upkeep};
-use visavis::store::Change;
+use visavis::service::{Live, Opening, upkeep};
 
 use super::support::site::{Browser, Site, led_to};
 
@@ -259,7 +258,9 @@ impl Live for Open {
         self.0.clone()
     }
 
-    fn chat_opened(&self, _: User, _: User, _: Change) {}
+    fn open_chat(&self, _: User, _: UserId) -> Opening {
+        panic!("no page is loaded")
+    }
 
     fn session_ended(&self, _: UserId, _: SessionKey) {}
 

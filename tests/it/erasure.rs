@@ -176,6 +176,23 @@ async fn nothing_is_left_of_texts(bytes_max: usize, seed: u64) {
 }
 
 #[tokio::test]
+async fn the_text_before_an_edit_is_neither_in_the_file_nor_in_the_log() {
+    let (store, dir) = sqlite();
+    add_people(&store).await;
+    let id = send(&store, "before it was edited").await;
+    store.look().await.unwrap();
+    edit(&store, id, "after it was edited", 1).await;
+    store.look().await.unwrap();
+    let left = |text| {
+        ["messenger.db", "messenger.db-wal"]
+            .map(|name| found(&dir.path().join(name), text))
+            .iter()
+            .sum::<usize>()
+    };
+    assert_eq!((left("before it was edited"), left("after it was edited")), (0, 1));
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_texts_of_which_many_share_a_page() {
     nothing_is_left_of_texts(300, 1).await;
 }

@@ -7,8 +7,10 @@ use time::Duration;
 use visavis::clock::Clock;
 use visavis::config::Config;
 use visavis::domain::{Error, MessageId, SessionKey, User, UserId, Username};
-use visavis::service::{EditMessage, Limits, Live, Passwords, SendMessage, Services, upkeep};
-use visavis::store::{Change, Store};
+use visavis::service::{
+    EditMessage, Limits, Live, Opening, Passwords, SendMessage, Services, upkeep,
+};
+use visavis::store::Store;
 
 use super::support::{NOW, StillClock, sqlite};
 
@@ -155,7 +157,9 @@ impl Live for Nobody {
         Vec::new()
     }
 
-    fn chat_opened(&self, _: User, _: User, _: Change) {}
+    fn open_chat(&self, _: User, _: UserId) -> Opening {
+        panic!("no page is loaded")
+    }
 
     fn session_ended(&self, _: UserId, _: SessionKey) {}
 

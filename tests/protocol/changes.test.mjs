@@ -122,6 +122,15 @@ test("a chat comes into the list with the name of the partner", async () => {
   assert.equal(bens.payloads("changed").length, 1);
 });
 
+test("a protocol that there is not is refused, and one that is not a number", async () => {
+  const [ann] = await newcomers(server, "ann");
+  for (const protocol of [0, 3, "2", null, {}]) {
+    const asked = ann.connect({ protocol: /** @type {any} */ (protocol) });
+    if (protocol === null) (await asked).close();
+    else await assert.rejects(asked, /there is no such protocol; ask for 1 or 2/, String(protocol));
+  }
+});
+
 test("notes to oneself are told to one's other sockets", async () => {
   const [ann] = await newcomers(server, "ann");
   await ann.opens(ann);

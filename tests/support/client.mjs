@@ -115,7 +115,7 @@ export class Client {
       rejectUnauthorized: process.env.NODE_TLS_REJECT_UNAUTHORIZED !== "0",
       reconnection: false,
       ...(transport.startsWith("upgrad") ? {} : { transports: [transport] }),
-      ...(protocol === 2 ? { auth: { protocol } } : {}),
+      ...(protocol === 1 ? {} : { auth: { protocol } }),
       extraHeaders: {
         ...(cookie ? { cookie } : {}),
         ...(origin ? { origin } : {}),

@@ -34,7 +34,7 @@ pub fn back_up(ours: &Path, out: &Path, watch: Watch<'_>) -> Result<Totals, Open
         // A server's file says that it has a log; a copy is read without one, and from anywhere.
         .and_then(|copy| {
             copy.execute_batch("PRAGMA journal_mode = DELETE")?;
-            begin_epoch(&copy)
+            end_epoch(&copy)
         })
         .map_err(|error| explain(ours, out, &error))?;
     snapshot.verify()?;
@@ -72,14 +72,15 @@ pub(super) fn copy_pages(
     Ok(target)
 }
 
-/// Versions of the copy, once it is restored, are not those that clients saw since it was made. A
-/// file of an earlier version gets its epoch when it is brought to ours.
-fn begin_epoch(copy: &Connection) -> rusqlite::Result<()> {
+/// Versions of the copy, once it is restored, are not those that clients saw since it was made. So it has
+/// none, and each file that is restored from it gets one of its own when it is opened. A file of an
+/// earlier version gets its epoch when it is brought to ours.
+fn end_epoch(copy: &Connection) -> rusqlite::Result<()> {
     let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version < EPOCH_SINCE_VERSION {
         return Ok(());
     }
-    copy.execute_batch("UPDATE meta SET epoch = randomblob(16)")
+    copy.execute_batch("UPDATE meta SET epoch = zeroblob(16)")
 }
 
 /// Reads every page of the copy, and counts what it holds. What is damaged in it is so in `ours`.

@@ -28,7 +28,7 @@ SELECT max(high_listed_at)
 FROM conversations
 WHERE high_id = ?1";
 
-// Reads the whole of the smaller index, once.
+// Reads the whole table, once for each time that the file is opened.
 const LATEST_LISTED: &str = "
 SELECT max(max(ifnull(low_listed_at, 0)), max(ifnull(high_listed_at, 0)))
 FROM conversations";

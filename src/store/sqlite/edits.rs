@@ -51,7 +51,14 @@ pub(super) const QUERIES: &[&str] =
 
 impl EditStore for SqliteStore {
     fn edit_message(&self, edit: MessageEdit) -> Reply<Result<Changed, NotEdited>> {
-        self.writer.submit(move |connection| self::edit(connection, &edit))
+        let erased = self.writer.erased();
+        self.writer.submit(move |connection| {
+            let edited = self::edit(connection, &edit)?;
+            if edited.as_ref().is_ok_and(|edited| edited.change.is_some()) {
+                erased.note();
+            }
+            Ok(edited)
+        })
     }
 
     fn edited_before(

@@ -17,6 +17,9 @@ use super::{erase, names, prepare_connection};
 
 /// The schema of a new database.
 pub(super) const SCHEMA: &str = include_str!("../../../schema.sql");
+/// A restored backup has none.
+const BEGIN_EPOCH: &str = "UPDATE meta SET epoch = randomblob(16) WHERE epoch = zeroblob(16)";
+
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
@@ -238,6 +241,7 @@ pub(super) fn open(
             }
             migrate(&mut connection, path, version).map_err(|error| of_schema(path, &error))?;
             complete_names(&mut connection).map_err(|error| of_schema(path, &error))?;
+            connection.execute_batch(BEGIN_EPOCH).map_err(explain)?;
             None
         }
         Owner::Nobody => {
