@@ -20,8 +20,11 @@ pub(super) struct WalIndex {
 /// The header stands there twice, and then how many frames are in the file.
 const HEADER_BYTES: usize = 48;
 const READ_BYTES: usize = 2 * HEADER_BYTES + 4;
-/// Where in the header the number of frames stands.
+/// Where in the header stand whether it has been written, and the number of frames.
+const IS_WRITTEN_AT: usize = 12;
 const FRAMES_AT: usize = 16;
+/// The version of the format, with which the header begins.
+const FORMAT: i64 = 3_007_000;
 
 impl WalIndex {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
@@ -31,7 +34,7 @@ impl WalIndex {
     }
 
     /// As `PRAGMA wal_checkpoint(NOOP)` gives it, which is compiled anew each time; `None` while another process
-    /// writes it.
+    /// writes it, and for a format of another version.
     pub(super) fn log_state(&self) -> Option<LogState> {
         let mut read = [0; READ_BYTES];
         self.file.read_exact_at(&mut read, 0).ok()?;
@@ -43,7 +46,8 @@ impl WalIndex {
             let bytes = read.get(at..at + 4)?.try_into().ok()?;
             Some(i64::from(u32::from_ne_bytes(bytes)))
         };
-        Some((number(FRAMES_AT)?, number(2 * HEADER_BYTES)?))
+        let is_readable = read[IS_WRITTEN_AT] == 1 && number(0)? == FORMAT;
+        is_readable.then_some((number(FRAMES_AT)?, number(2 * HEADER_BYTES)?))
     }
 
     /// Gives the file its length again when another program has cut it, and says whether that was so: a look
@@ -55,5 +59,37 @@ impl WalIndex {
             self.file.set_len(known)?;
         }
         Ok(found < known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn the_state_of_the_log_is_as_sqlite_gives_it_and_nothing_is_read_from_another_format() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
+        let index = WalIndex::open(&path.with_extension("db-shm")).unwrap();
+        let told = || {
+            let noop = "PRAGMA wal_checkpoint(NOOP)";
+            let row = connection.query_row(noop, (), |row| Ok((row.get(1)?, row.get(2)?)));
+            Some(row.unwrap())
+        };
+        for sql in [
+            "INSERT INTO t VALUES (1)",
+            "INSERT INTO t VALUES (zeroblob(100000))",
+            "PRAGMA wal_checkpoint(PASSIVE)",
+            "INSERT INTO t VALUES (2)",
+        ] {
+            connection.execute_batch(sql).unwrap();
+            assert_eq!(index.log_state(), told(), "{sql}");
+        }
+        index.file.write_all_at(&[0; READ_BYTES], 0).unwrap();
+        assert_eq!(index.log_state(), None);
     }
 }
