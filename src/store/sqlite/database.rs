@@ -243,7 +243,8 @@ impl<'a> Database<'a> {
 
     /// Folds the log, but where the file is not ours any more, and tells what becomes of the connection.
     pub(super) fn end(mut self) -> End {
-        if self.watch.is_overwritten() {
+        // What happened since the last look is found out here.
+        if !self.is_sound() && self.watch.is_overwritten() {
             return End::Abandon;
         }
         if self.watch.is_lost() {
