@@ -69,7 +69,11 @@ impl MessageState {
     #[must_use]
     pub fn wire_bytes(&self) -> usize {
         // Ids, timestamp, version and the names of the fields.
-        encoded_bytes(&self.text) + 75
+        let always = encoded_bytes(&self.text) + 75;
+        let edited = if self.edited_at.is_some() { 34 } else { 0 };
+        let deleted = if self.deleted_at.is_some() { 35 } else { 0 };
+        let client_id = if self.client_id.is_some() { 51 } else { 0 };
+        always + edited + deleted + client_id
     }
 
     /// The message as that one of the two sees it.
@@ -226,6 +230,33 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+
+    #[test]
+    fn the_bytes_of_a_message_are_those_on_the_wire_but_for_some_of_its_numbers() {
+        let at = || Some(Timestamp::from(datetime!(2026-03-04 01:06:07 UTC)));
+        let client_id = ClientId::parse("0190f5a0-0000-7000-8000-000000000001").ok();
+        let plain = MessageState {
+            id: MessageId(123),
+            sender_id: UserId(45),
+            receiver_id: UserId(67),
+            text: "a \"quoted\" word\n".into(),
+            timestamp: at().unwrap(),
+            version: Version(6),
+            edited_at: None,
+            deleted_at: None,
+            client_id: None,
+        };
+        for state in [
+            plain.clone(),
+            MessageState { client_id, ..plain.clone() },
+            MessageState { edited_at: at(), deleted_at: at(), ..plain.clone() },
+            MessageState { edited_at: at(), client_id, ..plain },
+        ] {
+            let written = serde_json::to_string(&state).unwrap();
+            let uncounted = written.len() - state.wire_bytes();
+            assert!(uncounted < 16, "{uncounted} bytes of {written} are not counted");
+        }
+    }
 
     #[test]
     fn a_timestamp_is_utc_without_fraction_or_zone() {
