@@ -409,7 +409,8 @@ class Client:
     async def _catch_up(self):
         copy = self.copy
         while True:
-            known = copy.known
+            # Without an epoch the server counts no version, and an event may have come before the first answer.
+            known = copy.known if copy.epoch is not None else {}
             digest = {"conversations": len(known), "versions": sum(known.values())}
             question = {"known": list(known.items())}
             if copy.epoch is not None:
