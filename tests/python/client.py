@@ -113,7 +113,11 @@ class Copy:
 
     @property
     def known(self):
-        """The version up to which each conversation is held."""
+        """The version up to which each conversation is held. Without an epoch the server counts none of them,
+        and an event may come before the first answer has told the epoch.
+        """
+        if self.epoch is None:
+            return {}
         return {partner_id: held.version for partner_id, held in self.conversations.items()}
 
     def apply_event(self, event):
@@ -409,8 +413,7 @@ class Client:
     async def _catch_up(self):
         copy = self.copy
         while True:
-            # Without an epoch the server counts no version, and an event may have come before the first answer.
-            known = copy.known if copy.epoch is not None else {}
+            known = copy.known
             digest = {"conversations": len(known), "versions": sum(known.values())}
             question = {"known": list(known.items())}
             if copy.epoch is not None:

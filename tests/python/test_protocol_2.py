@@ -17,6 +17,19 @@ ROUGH_SECONDS = 4
 KILLS = 3
 
 
+
+class FirstEvent(unittest.TestCase):
+    def test_an_event_before_the_first_answer_does_not_hide_what_came_before_it(self):
+        copy = Copy()
+        state = {"partner_id": 2, "version": 5}
+        copy.apply_event({"after": 4, "conversation": state, "message": {"id": 9, "version": 5}})
+        known = copy.known
+        answer = {"conversation": state, "messages": [], "complete_to": 5, "more": False}
+        copy.apply_catch_up({"user_id": 1, "epoch": "one", "conversations": [answer]}, known)
+        self.assertEqual(known, {})
+        self.assertEqual((copy.conversations[2].version, copy.is_complete), (0, False))
+
+
 class Protocol2(unittest.IsolatedAsyncioTestCase):
     """Ann and Ben, new ones for each test, have a chat with each other."""
 
