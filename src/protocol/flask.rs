@@ -286,7 +286,7 @@ impl CountChanged {
     }
 }
 
-/// `block_changed`: to the other sockets of whoever blocks.
+/// `block_changed`: to the other sockets of the person who blocks.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct BlockChanged {

@@ -1,4 +1,4 @@
-//! Protocol 2: a conversation changes, and both people are told so in one way.
+//! Protocol 2: one event tells both people of every change of their conversation.
 
 use std::borrow::Cow;
 

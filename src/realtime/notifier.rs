@@ -153,7 +153,7 @@ impl Notifier {
 }
 
 impl Happened {
-    /// As one of the two is told, whose list has the conversation.
+    /// What `user`, one of the two, is told; `None` where the conversation is not in that person's list.
     fn seen_by(&self, user: UserId) -> Option<Changed<'_>> {
         let Change { people, after, ref message, .. } = self.change;
         let conversation = Conversation {

@@ -1,6 +1,5 @@
-//! A FIFO for each conversation, of everything that changes it and is told to sockets: so clients are
-//! notified of its writes in the order in which they were stored. Conversations do not wait for each
-//! other.
+//! One FIFO for each conversation holds the writes that change it, until sockets are told of them: in the
+//! order in which they were stored. Conversations do not wait for each other.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};

@@ -2,7 +2,7 @@
 /** `block`, ours: to have nothing to do with somebody, or to take that back. */
 export type Block = { blocked: boolean, chat_partner_id: Digits };
 
-/** `block_changed`: to the other sockets of whoever blocks. */
+/** `block_changed`: to the other sockets of the person who blocks. */
 export type BlockChanged = { blocked: boolean, chat_partner_id: UserId };
 
 /** The acknowledgement of `block`: how it is now. */
