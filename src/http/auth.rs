@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,8 +16,13 @@ use super::session::{self, AuthSession};
 use super::view::Visit;
 use super::{Site, navigation, redirect};
 use crate::config::{self, PublicUrl};
-use crate::domain::{Error, TypedName, TypedPassword};
+use crate::domain::{Error, TypedName, TypedPassword, UserId};
 use crate::service::{Login, Registration};
+
+/// The cookie that names who has logged out, for our login page.
+const LOGGED_OUT: &str = "visavis_logged_out";
+/// How long the login page may stay out of reach after a logout.
+const LOGGED_OUT_SECONDS: u32 = 30 * 24 * 3600;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -166,10 +171,8 @@ pub async fn logout_page(
         // No success, so that a browser keeps no such page for when the person does ask.
         return Ok((StatusCode::FORBIDDEN, page).into_response());
     }
-    if is_a_persons {
-        end_session(&site, &mut auth, address).await?;
-    }
-    Ok(redirect("/login"))
+    let left = if is_a_persons { end_session(&site, &mut auth, address).await? } else { None };
+    Ok(to_login(&site, left))
 }
 
 pub async fn log_out(
@@ -177,19 +180,41 @@ pub async fn log_out(
     ClientAddress(address): ClientAddress,
     mut auth: AuthSession,
 ) -> Result<Response, Refusal> {
-    end_session(&site, &mut auth, address).await?;
-    Ok(redirect("/login"))
+    let left = end_session(&site, &mut auth, address).await?;
+    Ok(to_login(&site, left))
 }
 
-/// Forgets the visitor's session, and closes its sockets once it is forgotten.
-async fn end_session(site: &Site, auth: &mut AuthSession, from: IpAddr) -> Result<(), Refusal> {
-    let Some(session) = auth.session.id() else {
-        return Ok(());
-    };
-    if let Some(member) = auth.logout().await? {
-        let id = member.0.user.id;
-        tracing::info!(user.id = %id, address = %from, "user {id} logged out, from {from}");
-        site.live.session_ended(id, session::key(session));
+/// Leads to the login page, and tells our own one whose drafts and unsent messages the browser must forget:
+/// `static/js/login.js` reads the cookie and removes it.
+fn to_login(site: &Site, left: Option<UserId>) -> Response {
+    let mut response = redirect("/login");
+    if let Some(user_id) = left.filter(|_| !site.views.are_a_deployments()) {
+        let path = site.public_url.as_ref().map(PublicUrl::path).unwrap_or_default();
+        let secure = if site.public_url.as_ref().is_some_and(PublicUrl::is_https) { "; Secure" } else { "" };
+        let cookie = format!(
+            "{LOGGED_OUT}={user_id}; Path={path}/; Max-Age={LOGGED_OUT_SECONDS}; SameSite=Lax{secure}"
+        );
+        if let Ok(cookie) = cookie.parse() {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
-    Ok(())
+    response
+}
+
+/// Forgets the visitor's session, and closes its sockets once it is forgotten. Gives who was logged in.
+async fn end_session(
+    site: &Site,
+    auth: &mut AuthSession,
+    from: IpAddr,
+) -> Result<Option<UserId>, Refusal> {
+    let Some(session) = auth.session.id() else {
+        return Ok(None);
+    };
+    let Some(member) = auth.logout().await? else {
+        return Ok(None);
+    };
+    let id = member.0.user.id;
+    tracing::info!(user.id = %id, address = %from, "user {id} logged out, from {from}");
+    site.live.session_ended(id, session::key(session));
+    Ok(Some(id))
 }

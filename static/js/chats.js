@@ -1,5 +1,6 @@
 // Starts the page of chats.
 
-import { ChatPage } from "./chat_page.js";
+import { ChatsPage } from "./app/chats_page.js";
+import features from "./features/index.js";
 
-new ChatPage().start();
+new ChatsPage(features).start();

@@ -1,5 +1,5 @@
 // Starts the find page.
 
-import { PeopleSearch } from "./people_search.js";
+import { PeopleSearch } from "./find/people_search.js";
 
 new PeopleSearch(document).start();

@@ -41,6 +41,11 @@ export class Conversation {
     return this.#messages.slice(this.#place(this.#from));
   }
 
+  /** Whether the newest messages are held. */
+  get isLoaded() {
+    return this.#from !== Infinity;
+  }
+
   /** Whether all messages are held, from the first one on. */
   get isWhole() {
     return this.#from === 0;
@@ -49,6 +54,12 @@ export class Conversation {
   /** Whether changes have passed by, so that `get_changes` must ask for them. */
   get isBehind() {
     return this.#version < this.#announced;
+  }
+
+  /** Whether the message of that client id has come. @param {string} clientId */
+  hasClientId(clientId) {
+    // What is looked for is mostly the newest.
+    return this.#messages.findLast(({ client_id }) => client_id === clientId) !== undefined;
   }
 
   /** @param {Changed} changed */

@@ -1,7 +1,5 @@
 // The box in which a message is written.
 
-import { find } from "./template.js";
-
 /** More lines than these scroll inside the box. */
 const LINES_MAX = 8;
 
@@ -12,20 +10,15 @@ const LINES_MAX = 8;
  */
 
 export class Composer {
-  /** @type {HTMLTextAreaElement} */
   #box;
   #events;
+  /** The draft that was offered last: a box that has another text was written in since. */
+  #offered = "";
 
-  /**
-   * @param {HTMLElement} form
-   * @param {string} draft
-   * @param {ComposerEvents} events
-   */
-  constructor(form, draft, events) {
-    this.#box = find(form, "#message");
+  /** @param {HTMLFormElement} form @param {ComposerEvents} events */
+  constructor(form, events) {
+    this.#box = /** @type {HTMLTextAreaElement} */ (form.elements.namedItem("message"));
     this.#events = events;
-    this.#box.value = draft;
-    this.#fit();
     this.#box.addEventListener("input", () => this.#changed());
     this.#box.addEventListener("keydown", (event) => {
       // While an input method composes, Enter chooses what it offers. 229 is how Safari says so.
@@ -45,10 +38,16 @@ export class Composer {
     this.#box.focus({ preventScroll: true });
   }
 
-  /**
-   * Gives a text back to its writer, above what has been typed since.
-   * @param {string} text
-   */
+  /** Takes over a draft, unless something else has been written here. @param {string} draft */
+  offer(draft) {
+    if (this.#box.value !== this.#offered) return;
+    this.#offered = draft;
+    if (this.#box.value === draft) return;
+    this.#box.value = draft;
+    this.#fit();
+  }
+
+  /** Gives a text back to its writer, above what has been typed since. @param {string} text */
   giveBack(text) {
     this.#box.value = this.#box.value ? `${text}\n${this.#box.value}` : text;
     this.#changed();
@@ -58,12 +57,14 @@ export class Composer {
   #send() {
     const text = this.#box.value;
     if (text.trim() === "") return;
+    // It is kept as a message before it is a draft no more.
+    this.#events.onSend(text);
     this.#box.value = "";
     this.#changed();
-    this.#events.onSend(text);
   }
 
   #changed() {
+    this.#offered = this.#box.value;
     this.#fit();
     this.#events.onDraft(this.#box.value);
   }

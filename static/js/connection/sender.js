@@ -1,0 +1,154 @@
+// Sends what is in the outbox: of each conversation one message after the other, from one tab at a time, and under
+// the same client id until the server has said yes or no.
+
+import { RequestError } from "./connection.js";
+
+/** @import { Entry, Outbox } from "../model/outbox.js" */
+/** @import { PersonStorage } from "../storage/person_storage.js" */
+/** @import { Connection } from "./connection.js" */
+
+/** How long to wait when the server could not say yes or no, in seconds. */
+const AGAIN_SECONDS = 5;
+/** What is written faster than the server takes it waits with these words. */
+const TOO_FAST = "Many messages at once: it leaves in a moment.";
+
+export class Sender {
+  #connection;
+  #outbox;
+  #storage;
+  #onChange;
+  /** The partners to whom this tab is sending, or waits to. @type {Set<number>} */
+  #busy = new Set();
+  /** While it runs nothing leaves: what comes now must not overtake what waits. */
+  #pause = 0;
+
+  /**
+   * @param {Connection} connection
+   * @param {Outbox} outbox
+   * @param {PersonStorage} storage
+   * @param {() => void} onChange the outbox has changed
+   */
+  constructor(connection, outbox, storage, onChange) {
+    this.#connection = connection;
+    this.#outbox = outbox;
+    this.#storage = storage;
+    this.#onChange = onChange;
+  }
+
+  /** A connection begins: nothing that held up the one before counts any more. */
+  resume() {
+    clearTimeout(this.#pause);
+    this.#pause = 0;
+    this.wake();
+  }
+
+  /** Sends what may leave. To be called whenever that may be more than before. */
+  wake() {
+    if (!this.#maySend) return;
+    for (const { partnerId } of this.#outbox.next) {
+      if (!this.#busy.has(partnerId)) this.#sendTo(partnerId);
+    }
+  }
+
+  get #maySend() {
+    return this.#connection.isConfirmed && this.#pause === 0;
+  }
+
+  /** @param {number} partnerId */
+  async #sendTo(partnerId) {
+    this.#busy.add(partnerId);
+    try {
+      await exclusively(`${this.#storage.name}:${partnerId}`, async () => {
+        while (this.#maySend && (await this.#sendNext(partnerId)));
+      });
+    } finally {
+      this.#busy.delete(partnerId);
+    }
+  }
+
+  /** @param {number} partnerId @returns {Promise<boolean>} whether the next one may leave */
+  async #sendNext(partnerId) {
+    const next = this.#outbox.next.find((entry) => entry.partnerId === partnerId);
+    if (!next) return false;
+    // It is noted that it may be stored before it leaves. Another tab may have sent it meanwhile, or its writer
+    // taken it back.
+    let before = next;
+    const entry = await this.#change(next.clientId, (found) => {
+      before = found;
+      return { ...found, state: "sending", reason: "" };
+    });
+    if (!entry) return true;
+    const { clientId, text } = entry;
+    const message = { client_id: clientId, partner_id: partnerId, text };
+    try {
+      await this.#connection.request("send_message", message, () => this.#stored(entry));
+      return true;
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      return this.#failed(before, error);
+    }
+  }
+
+  /**
+   * @param {Entry} before what it was before it was sent
+   * @param {RequestError} error
+   * @returns {Promise<boolean>} as `#sendNext`
+   */
+  async #failed(before, error) {
+    const turn = (/** @type {Entry["state"]} */ state, /** @type {string} */ reason) =>
+      this.#change(before.clientId, (entry) => ({ ...entry, state, reason }));
+    if (error.code === "disconnected") {
+      await turn(before.state === "unconfirmed" ? "unconfirmed" : "waiting", "");
+    } else if (error.isOpen) {
+      await turn("unconfirmed", "");
+      if (error.code === "timeout") this.#wait(AGAIN_SECONDS);
+    } else if (error.code === "too_often") {
+      this.#wait(error.retryAfter);
+      await turn("waiting", TOO_FAST);
+    } else if (error.code === "unavailable") {
+      this.#wait(AGAIN_SECONDS);
+      await turn("waiting", error.message);
+    } else if (error.code === "unauthenticated") {
+      await turn("waiting", "");
+    } else {
+      await turn("refused", error.message);
+      return true;
+    }
+    return false;
+  }
+
+  /** @param {Entry} entry */
+  #stored(entry) {
+    this.#outbox.put({ ...entry, state: "stored", reason: "" });
+    this.#storage.change(entry.clientId, () => null);
+    this.#onChange();
+  }
+
+  /** @param {number} seconds */
+  #wait(seconds) {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.resume(), seconds * 1000);
+  }
+
+  /** @param {string} clientId @param {(entry: Entry) => Entry} change */
+  async #change(clientId, change) {
+    const entry = await this.#storage.change(clientId, change);
+    // While that was written, a late answer may have said that it is stored.
+    if (this.#outbox.get(clientId)?.state === "stored") return entry;
+    if (entry) this.#outbox.put(entry);
+    else this.#outbox.delete(clientId);
+    this.#onChange();
+    return entry;
+  }
+}
+
+/**
+ * Runs `work` while no other tab does anything under that name. Browsers give locks to safe origins only; without
+ * them two tabs may send the same message, which is stored once.
+ * @param {string} name
+ * @param {() => Promise<void>} work
+ */
+async function exclusively(name, work) {
+  if (navigator.locks) await navigator.locks.request(name, work);
+  else await work();
+}

@@ -1,0 +1,40 @@
+// Which transport a connection begins with. Long-polling works everywhere and leads to a WebSocket; where a
+// WebSocket has worked before, beginning with it saves two round trips.
+
+const KEY = `visavis:${new URL(".", location.href).pathname}:web-socket`;
+const SAFE = ["polling", "websocket"];
+const QUICK = ["websocket", "polling"];
+
+/** @returns {string[]} */
+export function transportsToTry() {
+  return remembered() ? [...QUICK] : [...SAFE];
+}
+
+export function webSocketWorks() {
+  remember(true);
+}
+
+/** What to try next, now that a connection did not come about. @returns {string[]} */
+export function webSocketFailed() {
+  remember(false);
+  return [...SAFE];
+}
+
+function remembered() {
+  try {
+    return localStorage.getItem(KEY) !== null;
+  } catch {
+    // Storage may be forbidden by the browser's settings.
+    return false;
+  }
+}
+
+/** @param {boolean} works */
+function remember(works) {
+  try {
+    if (works) localStorage.setItem(KEY, "works");
+    else localStorage.removeItem(KEY);
+  } catch {
+    // As above.
+  }
+}
