@@ -22,12 +22,13 @@ requests! {
     /// Gives what has changed in all conversations: what a client asks when it starts, after every
     /// connect, and from time to time. In `known` it sends the version up to which it has each conversation, with
     /// the `epoch` of the answers that gave them. Those that it does not name come without messages, and those that
-    /// have not changed not at all; 100 messages of each at most, and about 1 MB. While `more` is true it asks
-    /// again, with what it has by then. In place of `known` it may send the `digest` of what it has: where that
+    /// have not changed not at all; 100 messages of each at most, and about 1 MB. A client that holds messages of
+    /// some conversations only names their partners in `messages_of`: the others come without messages as well.
+    /// While `more` is true it asks again, with what it has by then. In place of `known` it may send the `digest` of what it has: where that
     /// holds, the answer has no conversations. The `epoch` changes when a backup is restored; then nothing of
     /// what a client had is comparable, and it forgets all of it.
     CatchUp: "catch_up" -> CaughtUp, counts as Read,
-    expects "an object with perhaps epoch (a UUID), digest (conversations and versions, whole numbers) and known (pairs of a partner's id and a version)";
+    expects "an object with perhaps epoch (a UUID), digest (conversations and versions, whole numbers), known (pairs of a partner's id and a version) and messages_of (ids of partners)";
 
     /// Gives what has changed in one conversation since a version, each message once, as it is now, by
     /// ascending version: what a client asks when an event's `after` is beyond what it has. 50 messages, or
@@ -88,6 +89,8 @@ pub struct CatchUp {
     /// The id of each partner, and a version.
     #[serde(default)]
     pub known: Vec<(UserId, Version)>,
+    /// The partners in `known` of whose conversations messages are held.
+    pub messages_of: Option<Vec<UserId>>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -253,11 +253,11 @@ where
 }
 
 /// What a client says that it has. An epoch that is no UUID is none of ours.
-fn known(CatchUp { epoch, digest, known }: CatchUp) -> Known {
+fn known(CatchUp { epoch, digest, known, messages_of }: CatchUp) -> Known {
     let version = |(partner, version)| ConversationVersion { partner, version };
     let epoch = epoch.and_then(|epoch| epoch.parse().ok());
     let digest = digest.map(|Object(digest)| digest);
-    Known { epoch, digest, versions: known.into_iter().map(version).collect() }
+    Known { epoch, digest, versions: known.into_iter().map(version).collect(), messages_of }
 }
 
 fn caught_up(user_id: UserId, caught_up: store::CaughtUp) -> CaughtUp {

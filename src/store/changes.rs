@@ -90,6 +90,9 @@ pub struct Known {
     pub digest: Option<Digest>,
     /// Up to which version it has each conversation.
     pub versions: Vec<ConversationVersion>,
+    /// The partners of those conversations of which it holds messages: the others come without. All of them
+    /// when there is nothing.
+    pub messages_of: Option<Vec<UserId>>,
 }
 
 /// What a client has missed in all its conversations, from one snapshot.

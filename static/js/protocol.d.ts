@@ -9,7 +9,7 @@ export type BlockChanged = { blocked: boolean, chat_partner_id: UserId };
 export type Blocked = { blocked: boolean };
 
 /** What a client that comes back has. */
-export type CatchUp = { digest?: Digest, epoch?: string, known?: [UserId, Version][] };
+export type CatchUp = { digest?: Digest, epoch?: string, known?: [UserId, Version][], messages_of?: UserId[] };
 
 /** What has changed in all conversations, of one moment. */
 export type CaughtUp = { conversations: ChangedConversation[], digest: Digest, epoch: string, more: boolean, user_id: UserId };

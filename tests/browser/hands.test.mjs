@@ -83,7 +83,7 @@ test("the keyboard alone is enough to read, write and change chats", bounded, ()
     /** @param {string} selector */
     const focused = (selector) => tab.page.locator(`${selector}:focus`).waitFor();
 
-    await tab.chat("cyd").getByRole("button").focus();
+    await tab.choose("cyd").focus();
     await keyboard.press("Tab");
     assert.equal(await tab.page.locator(":focus").textContent(), "bob");
     await keyboard.press("Enter");
@@ -95,16 +95,16 @@ test("the keyboard alone is enough to read, write and change chats", bounded, ()
 
     // Back to the list, and to the other chat.
     await keyboard.press("Escape");
-    await focused(".chat-active > button");
+    await focused(".chat-active > a");
     const ring = await tab.page
-      .locator(".chat-active > button")
-      .evaluate((button) => getComputedStyle(button, "::after").outlineStyle);
+      .locator(".chat-active > a")
+      .evaluate((link) => getComputedStyle(link, "::after").outlineStyle);
     assert.equal(ring, "solid");
     await keyboard.press("Tab");
-    await keyboard.press("Space");
+    await keyboard.press("Enter");
     await focused("#message");
     assert.equal(await tab.partnerName.textContent(), "cyd");
-    const described = tab.page.getByRole("button", { name: "bob", exact: true, description: "0 new messages" });
+    const described = tab.page.getByRole("link", { name: "bob", exact: true, description: "0 new messages" });
     await described.waitFor();
   }));
 

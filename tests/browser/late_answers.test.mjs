@@ -29,7 +29,7 @@ for (const order of /** @type {const} */ (["as they came", "the last one first"]
       await anns.send(bob, "from ann");
       await bobs.counts("cyd", 1);
       await bobs.counts("ann", 1);
-      answers.hold("join_chat");
+      answers.hold("get_history");
       await bobs.open("ann");
       await bobs.open("cyd");
       await answers.holds(2);
@@ -51,7 +51,7 @@ test("a message that is sent while its chat is being loaded is shown once", boun
   withHeldAnswers({}, async ({ bobs, answers, ann, bob }) => {
     await (await ann.connect()).sendAll(bob, ["one", "two"]);
     await bobs.counts("ann", 2);
-    answers.hold("join_chat");
+    answers.hold("get_history");
     await bobs.open("ann");
     await answers.holds(1);
     // The answer that is held knows nothing of this.
@@ -67,7 +67,7 @@ test("a block that was told of while its chat is being loaded stands", bounded, 
   withHeldAnswers({}, async ({ bobs, answers, ann, bob }) => {
     await (await ann.connect()).send(bob, "one");
     await bobs.counts("ann", 1);
-    answers.hold("join_chat");
+    answers.hold("get_history");
     await bobs.open("ann");
     await answers.holds(1);
     // The answer that is held knows nothing of this.
@@ -88,7 +88,7 @@ test("a message that was written in a gap is shown once when its chat is loaded 
     await chat.server.stop();
     await bobs.send("written in the gap");
     await bobs.waiting.waitFor();
-    answers.hold("join_chat");
+    answers.hold("get_history");
     await chat.server.start();
     await answers.holds(1);
     await bobs.shows("written in the gap", "mine");
@@ -108,7 +108,7 @@ test("a message that is sent while the page catches up is shown once", bounded, 
     await bobs.shows("before", "theirs");
     await bobs.look("hidden");
     await bobs.page.clock.fastForward(31_000);
-    answers.hold("sync");
+    answers.hold("catch_up");
     await bobs.look("visible");
     await answers.holds(1);
     await bobs.send("just sent");
@@ -124,11 +124,11 @@ test("a message whose acknowledgement is overtaken by the catching up is shown o
   withHeldAnswers({ complaints: OUTAGE }, async ({ chat, bobs, answers, ann, bob }) => {
     await bobs.open("ann");
     await bobs.online();
-    answers.hold("message_sent");
+    answers.hold("send_message");
     await bobs.send("stored");
     await answers.holds(1);
     await chat.server.stop();
-    await bobs.waiting.waitFor();
+    await bobs.unconfirmed.waitFor();
     await chat.server.start();
     // The catching up has brought it, and it was sent again: its second acknowledgement is held.
     await answers.holds(2);
@@ -146,7 +146,7 @@ test("nothing leaves before it is known whose connection it is", bounded, () =>
     await chat.server.stop();
     const [name, value] = cyd.cookie.split("=");
     await bobs.page.context().addCookies([{ name, value, url: chat.server.url }]);
-    answers.hold("sync");
+    answers.hold("catch_up");
     await chat.server.start();
     await answers.holds(1);
     await bobs.send("from bob to ann");
@@ -158,7 +158,7 @@ test("nothing leaves before it is known whose connection it is", bounded, () =>
     for (const sender of [bob, cyd]) assert.deepEqual((await anns.join(sender)).messages, []);
   }));
 
-for (const event of ["join_chat", "sync"]) {
+for (const event of ["get_history", "catch_up"]) {
   test(`a late answer to ${event} does not bring back a count that another tab has read away`, bounded, () =>
     withHeldAnswers({}, async ({ bobs, answers, ann, cyd, bob }) => {
       const phone = await bob.connect();
@@ -177,10 +177,10 @@ for (const event of ["join_chat", "sync"]) {
     }));
 }
 
-test("a late answer to sync does not hide a message that has been counted since", bounded, () =>
+test("a late answer to catch_up does not hide a message that has been counted since", bounded, () =>
   withHeldAnswers({}, async ({ bobs, answers, ann, cyd, bob }) => {
     const [anns, cyds] = [await ann.connect(), await cyd.connect()];
-    await askLate(bobs, answers, "sync");
+    await askLate(bobs, answers, "catch_up");
     await anns.send(bob, "one");
     await bobs.counts("ann", 1);
     answers.release();
@@ -199,7 +199,7 @@ async function askLate(tab, answers, event) {
   await tab.page.clock.install();
   await tab.look("hidden");
   answers.hold(event);
-  if (event === "join_chat") {
+  if (event === "get_history") {
     await tab.open("ann");
   } else {
     await tab.page.clock.fastForward(31_000);

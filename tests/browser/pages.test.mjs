@@ -95,7 +95,7 @@ test("somebody who has nobody to talk to is led to the find page", bounded, () =
     await page.getByRole("button", { name: "Start chat" }).click();
     await page.waitForURL("/chats");
     await page.getByText("Choose a chat").waitFor();
-    await page.getByRole("button", { name: "ann" }).click();
+    await page.getByRole("link", { name: "ann" }).click();
     await page.getByLabel("Message", { exact: true }).fill("hello");
     await page.getByRole("button", { name: "Send" }).click();
     await page.getByRole("log").getByText("hello", { exact: true }).waitFor();

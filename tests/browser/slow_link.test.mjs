@@ -38,7 +38,7 @@ test("a chat opens whose new messages take longer than the page waits at first",
       await bobs.page.locator(".chat-page[data-connection=down]").waitFor();
       await bobs.online();
       await bobs.open("ann");
-      await bobs.history.and(bobs.page.locator("[data-joined]")).waitFor({ timeout: 60_000 });
+      await bobs.history.and(bobs.page.locator("[data-loaded]")).waitFor({ timeout: 60_000 });
       assert.match((await bobs.texts()).at(-1) ?? "", /^line 400\./);
     } finally {
       proxy.close();

@@ -152,7 +152,7 @@ export class SimulatedServer {
   }
 
   /** @param {CatchUp} asked @returns {CaughtUp} */
-  catchUp({ epoch, digest, known = [] }) {
+  catchUp({ epoch, digest, known = [], messages_of }) {
     const answer = { user_id: this.#userId, epoch: this.epoch, digest: this.digest };
     const isComparable = epoch === this.epoch;
     const isSame = JSON.stringify(digest) === JSON.stringify(this.digest);
@@ -161,7 +161,8 @@ export class SimulatedServer {
     const changed = [...this.conversations].filter(([id, { state }]) => versions.get(id) !== state.version);
     const page = changed.slice(0, BOUNDS.conversations);
     const conversations = page.map(([partnerId, conversation]) => {
-      const since = versions.get(partnerId) ?? conversation.state.version;
+      const isHeld = versions.has(partnerId) && (!messages_of || messages_of.includes(partnerId));
+      const since = isHeld ? versions.get(partnerId) ?? 0 : conversation.state.version;
       return conversation.changes(since, BOUNDS.messages);
     });
     const more = page.length < changed.length || conversations.some((changes) => changes.more);

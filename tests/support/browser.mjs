@@ -163,7 +163,7 @@ export class Chat {
 
   /** @param {string} frame */
   #hideMessage(frame) {
-    const sent = /"message":("(?:[^"\\]|\\.)*")/.exec(frame);
+    const sent = /"(?:message|text)":("(?:[^"\\]|\\.)*")/.exec(frame);
     if (sent) this.server.hides(JSON.parse(sent[1]));
   }
 

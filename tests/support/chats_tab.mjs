@@ -5,6 +5,9 @@
 
 /** A tab with our client. */
 export class ChatsTab {
+  /** What a chat in the list is. @type {"link" | "button"} */
+  chatRole = "link";
+
   /** @param {Page} page */
   constructor(page) {
     this.page = page;
@@ -14,27 +17,36 @@ export class ChatsTab {
     this.partnerName = page.locator(".partner-name");
     this.separator = page.locator(".new-message-separator");
     /** Stored messages, of both, in the order shown. */
-    this.messages = page.locator("#message-history > :is(.my-message, .chat-partner-message)");
-    this.mine = page.locator("#message-history > .my-message");
-    this.theirs = page.locator("#message-history > .chat-partner-message");
+    const stored = ":not(.unsent-messages > *)";
+    this.messages = page.locator(`#message-history :is(.my-message, .chat-partner-message)${stored}`);
+    this.mine = page.locator(`#message-history .my-message${stored}`);
+    this.theirs = page.locator("#message-history .chat-partner-message");
+    /** Own messages that the server refused. */
     this.failed = page.locator(".message-failed");
-    /** Own messages that wait for a connection. */
+    /** Own messages that have not left yet. */
     this.waiting = page.locator(".message-waiting");
+    /** Own messages that may be stored. */
+    this.unconfirmed = page.locator(".message-unconfirmed");
     /** All own messages that are not known to be stored. */
-    this.unsent = page.locator(".message-pending, .message-waiting, .message-failed");
+    this.unsent = page.locator(".unsent-messages > *");
     this.banner = page.locator("#connection-banner");
   }
 
   /** @param {string} username */
   chat(username) {
     // On a narrow page the list is hidden while a chat is open.
-    const named = this.page.getByRole("button", { name: username, exact: true, includeHidden: true });
+    const named = this.page.getByRole(this.chatRole, { name: username, exact: true, includeHidden: true });
     return this.page.locator(".chats > .chat").filter({ has: named });
+  }
+
+  /** What opens the chat with that person. @param {string} username */
+  choose(username) {
+    return this.chat(username).locator("> :is(a, button)");
   }
 
   /** Opens the chat with that person. @param {string} username */
   async open(username) {
-    await this.chat(username).locator("button").click();
+    await this.choose(username).click();
     await this.box.waitFor();
   }
 
@@ -101,12 +113,15 @@ export class ChatsTab {
 
   /** The names in the list, from top to bottom. */
   names() {
-    return this.page.locator(".chats > .chat > button").allTextContents();
+    return this.page.locator(".chats > .chat > :is(a, button)").allTextContents();
   }
 }
 
 /** A tab with the original's client, or one in its manner. */
 export class OriginalTab extends ChatsTab {
+  /** @override @type {"link" | "button"} */
+  chatRole = "button";
+
   /** @param {Page} page */
   constructor(page) {
     super(page);

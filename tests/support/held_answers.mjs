@@ -8,6 +8,11 @@ const QUESTION = /^42(\d+)\["([a-z_]+)"/;
 /** An acknowledgement: its number. */
 const ANSWER = /^43(\d+)\[/;
 
+/** Lets the pages of a browser begin as where a WebSocket has worked before. @param {BrowserContext} context */
+export async function beginWithWebSockets(context) {
+  await context.addInitScript(() => localStorage.setItem("visavis:/:web-socket", "works"));
+}
+
 export class HeldAnswers {
   /** The events whose answers are held. @type {Set<string>} */
   #events = new Set();
@@ -22,14 +27,7 @@ export class HeldAnswers {
    */
   static async of(context) {
     const answers = new HeldAnswers();
-    await context.addInitScript(() => {
-      /** @type {Function} */
-      let connect;
-      Object.defineProperty(window, "io", {
-        get: () => (/** @type {object} */ options) => connect({ ...options, transports: ["websocket"] }),
-        set: (io) => (connect = io),
-      });
-    });
+    await beginWithWebSockets(context);
     await context.routeWebSocket("**/socket.io/**", (page) => answers.#stand(page));
     return answers;
   }

@@ -12,6 +12,7 @@ import { DEPLOYMENT, MODULES } from "./server.mjs";
  * @property {typeof ChatsTab} Tab
  * @property {string[]} [args] of the server
  * @property {string} [cdn] the one other host that they may ask
+ * @property {number} pageSize how many older messages come at a time
  * @property {(context: BrowserContext) => Promise<void>} [prepare] what a browser needs for them
  */
 
@@ -23,12 +24,13 @@ const FROM_CDN = new Map([
 ]);
 
 /** @type {Pages} */
-export const OURS = { name: "our pages", Tab: ChatsTab };
+export const OURS = { name: "our pages", Tab: ChatsTab, pageSize: 50 };
 
 /** @type {Pages} */
 export const DEPLOYED = {
   name: "a deployment's pages",
   Tab: OriginalTab,
+  pageSize: 10,
   args: ["--templates", `${DEPLOYMENT}/templates`, "--static", `${DEPLOYMENT}/static`],
   cdn: "cdn.example",
   prepare: (context) =>

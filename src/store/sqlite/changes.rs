@@ -1,6 +1,6 @@
 //! What has changed in conversations since a version.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, Row, params};
 
@@ -104,7 +104,7 @@ impl ChangeStore for SqliteStore {
 fn catch_up(
     snapshot: &Connection,
     user: UserId,
-    known: &Known,
+    Known { epoch: known_epoch, digest: known_digest, versions: known, messages_of }: &Known,
     bounds: CatchUpBounds,
 ) -> rusqlite::Result<CaughtUp> {
     let epoch = snapshot.prepare_cached(EPOCH)?.query_row((), |row| row.get(0).map(Epoch))?;
@@ -112,23 +112,25 @@ fn catch_up(
         Ok(Digest { conversations: row.get(0)?, versions: row.get(1)? })
     })?;
     let mut caught_up = CaughtUp { epoch, digest, conversations: Vec::new(), more: false };
-    let is_comparable = known.epoch == Some(epoch);
-    if is_comparable && known.versions.is_empty() && known.digest == Some(digest) {
+    let is_comparable = *known_epoch == Some(epoch);
+    if is_comparable && known.is_empty() && *known_digest == Some(digest) {
         return Ok(caught_up);
     }
     let known: HashMap<UserId, Version> = known
-        .versions
         .iter()
         .filter(|_| is_comparable)
         .map(|known| (known.partner, known.version))
         .collect();
+    let messages_of: Option<HashSet<UserId>> =
+        messages_of.as_ref().map(|partners| partners.iter().copied().collect());
+    let holds = |partner| messages_of.as_ref().is_none_or(|partners| partners.contains(&partner));
     let mut left = bounds.bytes_max;
     for ConversationVersion { partner, version } in versions(snapshot, user)? {
         let since = match known.get(&partner) {
             Some(known) if *known == version => continue,
-            Some(known) => *known,
+            Some(known) if holds(partner) => *known,
             // Without messages.
-            None => version,
+            _ => version,
         };
         let found = &mut caught_up.conversations;
         if found.len() >= usize::try_from(bounds.conversations_max).unwrap_or(usize::MAX)

@@ -54,6 +54,7 @@ export class ChatsPage {
   #hasCaughtUp = false;
   #isDrawing = false;
   #hiddenAt = Date.now();
+  /** @type {ReturnType<typeof setTimeout> | 0} */
   #patience = 0;
   /** @type {{ [E in keyof PageEvents]: PageEvents[E][] }} */
   #listeners = { change: [], changed: [] };
@@ -92,7 +93,7 @@ export class ChatsPage {
       onChange: () => this.draw(),
     });
     this.#marks = new ReadMarks(this.#connection, this.model, this.userId);
-    this.#sender = new Sender(this.#connection, this.outbox, this.storage, () => this.draw());
+    this.#sender = new Sender(this.#connection, this.outbox, this.storage, navigator.locks, () => this.draw());
     for (const feature of features) feature(this);
   }
 

@@ -2,6 +2,7 @@
 // connection that may be another person's.
 
 import { io } from "../vendor/socket_io.js";
+import { RequestError } from "../model/request_error.js";
 import { transportsToTry, webSocketFailed, webSocketWorks } from "./transports.js";
 
 /** @import { Changed, Requests } from "../protocol.d.ts" */
@@ -18,31 +19,6 @@ const LONG_ANSWER_MS_MAX = 64_000;
 const REFUSED_MS = 3000;
 /** How long to wait after the server ended the connection: it may tell then who is logged in. */
 const DISMISSED_MS = 300;
-
-/** Why a request was not answered, or was answered with a refusal; the message is for the user. */
-export class RequestError extends Error {
-  /**
-   * @param {string} sentence
-   * @param {string} code the server's; or `disconnected`: it was not asked; `lost`: the connection broke before the
-   *   answer; `timeout`: no answer came in time
-   * @param {number} [retryAfter] with `too_often`: in how many seconds to ask again
-   */
-  constructor(sentence, code, retryAfter = 1) {
-    super(sentence);
-    this.code = code;
-    this.retryAfter = retryAfter;
-  }
-
-  /** Whether what was asked may have been done. */
-  get isOpen() {
-    return this.code === "timeout" || this.code === "lost";
-  }
-
-  /** Whether the next connection will ask again. */
-  get isOfConnection() {
-    return this.isOpen || this.code === "disconnected";
-  }
-}
 
 /**
  * @typedef {object} ConnectionEvents

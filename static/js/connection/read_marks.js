@@ -1,7 +1,7 @@
 // How far the person has read in each conversation, as seen on this page: ahead of what the server knows, until it
 // has been told.
 
-import { RequestError } from "./connection.js";
+import { RequestError } from "../model/request_error.js";
 
 /** @import { Conversation as State } from "../protocol.d.ts" */
 /** @import { Conversations } from "../model/conversations.js" */
@@ -16,6 +16,7 @@ export class ReadMarks {
   #userId;
   /** Up to which message, by partner. @type {Map<number, number>} */
   #upTo = new Map();
+  /** @type {ReturnType<typeof setTimeout> | 0} */
   #timer = 0;
 
   /** @param {Connection} connection @param {Conversations} model @param {number} userId */

@@ -1,7 +1,7 @@
 // Sends what is in the outbox: of each conversation one message after the other, from one tab at a time, and under
 // the same client id until the server has said yes or no.
 
-import { RequestError } from "./connection.js";
+import { RequestError } from "../model/request_error.js";
 
 /** @import { Entry, Outbox } from "../model/outbox.js" */
 /** @import { PersonStorage } from "../storage/person_storage.js" */
@@ -16,22 +16,29 @@ export class Sender {
   #connection;
   #outbox;
   #storage;
+  #locks;
   #onChange;
   /** The partners to whom this tab is sending, or waits to. @type {Set<number>} */
   #busy = new Set();
-  /** While it runs nothing leaves: what comes now must not overtake what waits. */
+  /**
+   * While it runs nothing leaves: what comes now must not overtake what waits.
+   * @type {ReturnType<typeof setTimeout> | 0}
+   */
   #pause = 0;
 
   /**
    * @param {Connection} connection
    * @param {Outbox} outbox
    * @param {PersonStorage} storage
+   * @param {LockManager | undefined} locks of all tabs. Browsers give them to safe origins only; without them two tabs
+   *   may send the same message, which is stored once.
    * @param {() => void} onChange the outbox has changed
    */
-  constructor(connection, outbox, storage, onChange) {
+  constructor(connection, outbox, storage, locks, onChange) {
     this.#connection = connection;
     this.#outbox = outbox;
     this.#storage = storage;
+    this.#locks = locks;
     this.#onChange = onChange;
   }
 
@@ -57,10 +64,12 @@ export class Sender {
   /** @param {number} partnerId */
   async #sendTo(partnerId) {
     this.#busy.add(partnerId);
+    const sendAll = async () => {
+      while (this.#maySend && (await this.#sendNext(partnerId)));
+    };
     try {
-      await exclusively(`${this.#storage.name}:${partnerId}`, async () => {
-        while (this.#maySend && (await this.#sendNext(partnerId)));
-      });
+      if (this.#locks) await this.#locks.request(`${this.#storage.name}:${partnerId}`, sendAll);
+      else await sendAll();
     } finally {
       this.#busy.delete(partnerId);
     }
@@ -140,15 +149,4 @@ export class Sender {
     this.#onChange();
     return entry;
   }
-}
-
-/**
- * Runs `work` while no other tab does anything under that name. Browsers give locks to safe origins only; without
- * them two tabs may send the same message, which is stored once.
- * @param {string} name
- * @param {() => Promise<void>} work
- */
-async function exclusively(name, work) {
-  if (navigator.locks) await navigator.locks.request(name, work);
-  else await work();
 }

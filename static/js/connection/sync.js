@@ -1,7 +1,7 @@
 // Keeps the model equal to what the server has: catches up after every connect, asks for what no event will
 // bring, and loads histories.
 
-import { RequestError } from "./connection.js";
+import { RequestError } from "../model/request_error.js";
 
 /** @import { Changed } from "../protocol.d.ts" */
 /** @import { Conversations } from "../model/conversations.js" */
@@ -31,6 +31,7 @@ export class Sync {
   #userId;
   #events;
   #isFilling = false;
+  /** @type {ReturnType<typeof setTimeout> | 0} */
   #timer = 0;
 
   /**

@@ -51,7 +51,8 @@ export class Conversations {
     /** @type {[number, number][]} */
     const known = [...this.#byPartner].map(([partnerId, { version }]) => [partnerId, version]);
     const versions = known.reduce((sum, [, version]) => sum + version, 0);
-    return { epoch: this.#epoch, digest: { conversations: known.length, versions }, known };
+    const messages_of = this.partnerIds.filter((partnerId) => this.get(partnerId)?.isLoaded);
+    return { epoch: this.#epoch, digest: { conversations: known.length, versions }, known, messages_of };
   }
 
   /**
@@ -67,8 +68,9 @@ export class Conversations {
     const known = new Map(asked.epoch === epoch ? asked.known : []);
     for (const changes of conversations) {
       const partnerId = changes.conversation.partner_id;
-      // Those that were not named come without messages, which is no change since that version.
-      this.#of(partnerId).takeChanges(changes, known.get(partnerId) ?? changes.complete_to);
+      // Without messages, what comes is no change since the version that was named.
+      const since = asked.messages_of?.includes(partnerId) ? known.get(partnerId) : undefined;
+      this.#of(partnerId).takeChanges(changes, since ?? changes.complete_to);
     }
     const early = this.#early ?? [];
     this.#early = undefined;

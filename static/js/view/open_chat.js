@@ -1,7 +1,7 @@
 // The open chat: who it is with, its messages, and the box in which one writes.
 
 import { html, keyed, nothing, render, repeat } from "../vendor/lit.js";
-import { RequestError } from "../connection/connection.js";
+import { RequestError } from "../model/request_error.js";
 import { avatar } from "./avatar.js";
 import { Composer } from "./composer.js";
 import { unsentMessage } from "./message.js";
@@ -10,7 +10,6 @@ import { Seen } from "./seen.js";
 import { Viewport } from "./viewport.js";
 
 /** @import { ChatsPage } from "../app/chats_page.js" */
-/** @import { Entry } from "../model/outbox.js" */
 
 /** How far above the view loading begins. */
 const MARGIN = "160px 0px 0px 0px";

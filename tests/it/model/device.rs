@@ -81,7 +81,7 @@ impl Follower {
             version: held.complete_to,
         };
         let versions = self.held.iter().map(version).collect();
-        Known { epoch: self.epoch, digest: Some(self.digest()), versions }
+        Known { epoch: self.epoch, digest: Some(self.digest()), versions, messages_of: None }
     }
 
     pub fn catch_up(&mut self, told: CaughtUp) {

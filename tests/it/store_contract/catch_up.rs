@@ -11,6 +11,7 @@ contract!(
     under_another_epoch_everything_is_told_from_the_beginning,
     a_conversation_that_is_not_known_comes_without_messages,
     a_known_conversation_comes_with_exactly_its_changed_messages,
+    a_known_conversation_whose_messages_are_not_held_comes_without_them,
     conversations_come_in_the_order_of_the_list_and_their_versions_make_the_digest,
     so_many_conversations_are_told_at_once,
     so_many_messages_of_a_conversation_are_told_at_once,
@@ -39,7 +40,7 @@ async fn known(store: &AnyStore, user: UserId) -> Known {
         .conversations
         .iter()
         .map(|found| ConversationVersion { partner: found.partner.id, version: found.complete_to });
-    Known { epoch: Some(told.epoch), digest: Some(told.digest), versions: versions.collect() }
+    Known { epoch: Some(told.epoch), digest: Some(told.digest), versions: versions.collect(), messages_of: None }
 }
 
 fn partners(told: &CaughtUp) -> Vec<UserId> {
@@ -143,6 +144,26 @@ async fn a_known_conversation_comes_with_exactly_its_changed_messages(store: Any
     assert_eq!((found.complete_to, found.state.version), (Version(9), Version(9)));
     assert_eq!((found.state.read.new_message_count, found.more, told.more), (2, false, false));
     assert_eq!(*found, changes(&store, ann, bob, Version(5), 10).await);
+}
+
+async fn a_known_conversation_whose_messages_are_not_held_comes_without_them(store: AnyStore) {
+    let (ann, bob) = pair(&store).await;
+    let cyd = user(&store, "cyd").await;
+    for partner in [bob, cyd] {
+        send(&store, partner, ann, "one").await;
+    }
+    let known = Known { messages_of: Some(vec![cyd]), ..known(&store, ann).await };
+    for partner in [bob, cyd] {
+        send(&store, partner, ann, "two").await;
+    }
+    let told = caught_up(&store, ann, &known, ALL).await;
+    let mut found: Vec<_> =
+        told.conversations.iter().map(|found| (found.partner.id, texts(found))).collect();
+    found.sort();
+    assert_eq!(found, [(bob, vec![]), (cyd, vec!["two"])]);
+    assert!(told.conversations.iter().all(|found| found.complete_to == found.state.version));
+    assert!(told.conversations.iter().all(|found| found.state.read.new_message_count == 2));
+    assert!(!told.more);
 }
 
 async fn conversations_come_in_the_order_of_the_list_and_their_versions_make_the_digest(
@@ -276,7 +297,8 @@ async fn the_conversations_of_others_are_not_told(store: AnyStore) {
     send(&store, ann, bob, "secret").await;
     let epoch = known(&store, ann).await.epoch;
     let version = |partner| ConversationVersion { partner, version: Version(0) };
-    let curious = Known { epoch, digest: None, versions: vec![version(ann), version(bob)] };
+    let versions = vec![version(ann), version(bob)];
+    let curious = Known { epoch, versions, ..Known::default() };
     let told = caught_up(&store, eve, &curious, ALL).await;
     assert_eq!(told.digest, Digest { conversations: 0, versions: 0 });
     assert_eq!((told.conversations, told.more), (vec![], false));

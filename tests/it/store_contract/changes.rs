@@ -296,7 +296,7 @@ async fn the_client_id_of_a_message_is_seen_by_its_sender_alone(store: AnyStore)
         let mut history = store.history(user, partner, None, page).await.unwrap().unwrap().messages;
         history.sort_by_key(|message| message.version);
         let versions = vec![ConversationVersion { partner, version: Version(0) }];
-        let known = Known { epoch: Some(epoch), digest: None, versions };
+        let known = Known { epoch: Some(epoch), digest: None, versions, messages_of: None };
         let bounds =
             CatchUpBounds { conversations_max: 1, messages_max: 10, bytes_max: usize::MAX };
         let missed = store.catch_up(user, known, bounds).await.unwrap().conversations.remove(0);
