@@ -102,6 +102,7 @@ export class ChatsPage {
     const restore = this.#list.take();
     this.#draw();
     restore();
+    this.#panel.replaceChildren();
     this.#follow(this.#address.chatId);
     this.#element.dataset.ready = "";
     this.#disconnected();
@@ -310,7 +311,6 @@ export class ChatsPage {
     const chat = chatId === null ? undefined : this.chats.find(({ id }) => id === chatId);
     if (this.#open && chat?.id === left) return;
     if (this.#open) this.#marks.tell();
-    else this.#panel.replaceChildren();
     this.#open?.close();
     this.#open = chat ? new OpenChat(this.#panel, this, chat) : null;
     this.draw();

@@ -125,18 +125,19 @@ export class OpenChat {
       this.#firstNewId = messages.find(isNew)?.id ?? null;
     } else if (this.#isPlaced && newestId > this.#newestId) {
       const fresh = messages.filter((message) => message.id > this.#newestId && isNew(message));
-      if (this.#viewport.isAtBottom && document.visibilityState === "visible") {
-        if (fresh.length > 0) this.#page.noteRead(id, fresh[fresh.length - 1].id);
-      } else if (fresh.length > 0 && messages.find(isNew)?.id === fresh[0].id) {
-        this.#firstNewId = fresh[0].id;
-      }
+      // One message is seen as it comes; where several come at once, as after a gap, the reader sees where they begin.
+      const isSeen = fresh.length === 1 && this.#viewport.isAtBottom && document.visibilityState === "visible";
+      if (isSeen) this.#page.noteRead(id, fresh[0].id);
+      else if (fresh.length > 0 && messages.find(isNew)?.id === fresh[0].id) this.#firstNewId = fresh[0].id;
       this.#hasNewBelow = !this.#viewport.isAtBottom;
     }
     this.#newestId = Math.max(this.#newestId, newestId);
     const hadFocus = this.#panel.contains(document.activeElement);
+    const wasAtBottom = this.#viewport.isAtBottom;
     this.#viewport.hold(() => this.#render());
     if (hadFocus && !isVisible(document.activeElement, this.#panel)) this.focus();
     if (begins) this.#place();
+    else if (wasAtBottom && messages.some(isNew)) this.#viewport.keepInView(this.#separator);
 
     readTo = this.#page.readTo(id);
     this.#seen.forgetTo(readTo);
@@ -155,9 +156,14 @@ export class OpenChat {
     render(nothing, this.#panel);
   }
 
+  /** @returns {HTMLElement | null} */
+  get #separator() {
+    return this.#log.querySelector(".new-message-separator");
+  }
+
   #place() {
     this.#isPlaced = true;
-    const separator = /** @type {HTMLElement | null} */ (this.#log.querySelector(".new-message-separator"));
+    const separator = this.#separator;
     if (separator) this.#viewport.toElement(separator);
     else this.#viewport.toBottom();
     this.#watchTop();

@@ -42,6 +42,11 @@ export class Viewport {
     this.#look();
   }
 
+  /** Follows the bottom only as far as an element stays in view. @param {HTMLElement | null} element */
+  keepInView(element) {
+    if (element && this.#topOf(element) < 0) this.toElement(element);
+  }
+
   /**
    * Lets `change` draw something, wherever it is, without moving what is in view; at the bottom it follows.
    * @param {() => void} change
