@@ -186,11 +186,16 @@ export class ChatsPage {
     });
   }
 
-  /** The own messages of that conversation that are not known to be stored. @param {number} partnerId */
+  /** The own messages of that conversation that are not shown as stored. @param {number} partnerId */
   unsent(partnerId) {
     const conversation = this.model.get(partnerId);
-    this.outbox.forgetStored(partnerId, (clientId) => conversation?.hasClientId(clientId) === true);
-    return this.outbox.of(partnerId);
+    return this.outbox.of(partnerId).filter(({ clientId }) => {
+      if (!conversation?.hasClientId(clientId)) return true;
+      // The message itself says that it is stored, perhaps before the acknowledgement does.
+      this.outbox.delete(clientId);
+      this.storage.change(clientId, () => null);
+      return false;
+    });
   }
 
   /** How far the person has read. @param {number} partnerId */
@@ -314,7 +319,7 @@ export class ChatsPage {
     this.#open?.close();
     this.#open = chat ? new OpenChat(this.#panel, this, chat) : null;
     this.draw();
-    if (this.#open) this.#open.focus();
+    if (this.#open) this.#open.focus(true);
     else if (left !== undefined) this.#list.focus(left);
   }
 

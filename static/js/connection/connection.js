@@ -50,9 +50,10 @@ export class Connection {
     const socket = this.#socket;
     socket.on("changed", onChanged);
     socket.on("connect", () => {
-      const { engine } = socket.io;
-      if (engine.transport.name === "websocket") webSocketWorks();
-      else engine.once("upgrade", webSocketWorks);
+      const { engine, opts } = socket.io;
+      // Over long-polling, a WebSocket that was tried first has failed; or one is tried next.
+      opts.transports = engine.transport.name === "websocket" ? webSocketWorks() : webSocketFailed();
+      engine.once("upgrade", () => (opts.transports = webSocketWorks()));
       onConnect();
     });
     socket.on("disconnect", (reason) => {
@@ -65,9 +66,11 @@ export class Connection {
       if (reason === "io server disconnect") setTimeout(() => this.connect(), DISMISSED_MS);
     });
     socket.on("connect_error", (error) => {
+      // Something swallows the WebSocket, or all there is.
+      if (error.message === "timeout") socket.io.opts.transports = webSocketFailed();
       // An active socket tries again by itself: the server was only out of reach.
-      if (socket.active) socket.io.opts.transports = webSocketFailed();
-      else if (error.message === "not logged in") onNotLoggedIn();
+      if (socket.active) return;
+      if (error.message === "not logged in") onNotLoggedIn();
       else setTimeout(() => this.connect(), REFUSED_MS);
     });
   }

@@ -10,11 +10,13 @@ export function transportsToTry() {
   return remembered() ? [...QUICK] : [...SAFE];
 }
 
+/** What to try the next time. @returns {string[]} */
 export function webSocketWorks() {
   remember(true);
+  return [...QUICK];
 }
 
-/** What to try next, now that a connection did not come about. @returns {string[]} */
+/** What to try the next time. @returns {string[]} */
 export function webSocketFailed() {
   remember(false);
   return [...SAFE];

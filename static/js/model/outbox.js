@@ -88,17 +88,6 @@ export class Outbox {
     }
   }
 
-  /**
-   * Forgets what is stored, and has come as a message.
-   * @param {number} partnerId
-   * @param {(clientId: string) => boolean} hasCome
-   */
-  forgetStored(partnerId, hasCome) {
-    for (const { clientId } of this.of(partnerId)) {
-      if (hasCome(clientId)) this.delete(clientId);
-    }
-  }
-
   get #sorted() {
     return [...this.#entries.values()].sort((one, other) => (one.clientId < other.clientId ? -1 : 1));
   }

@@ -66,10 +66,11 @@ export class OpenChat {
     this.load();
   }
 
-  focus() {
+  /** @param {boolean} [isOpening] the chat has just been opened: perhaps only to read */
+  focus(isOpening = false) {
     const instead = /** @type {HTMLElement | null} */ (this.#panel.querySelector(".composer-place button"));
     if (instead) instead.focus({ preventScroll: true });
-    else if (IS_TOUCHED.matches) this.#log.focus({ preventScroll: true });
+    else if (isOpening && IS_TOUCHED.matches) this.#log.focus({ preventScroll: true });
     else this.#composer.focus();
   }
 
