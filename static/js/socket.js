@@ -1,17 +1,14 @@
 // The connection to the server. Every question goes through `request`, so none waits for ever, and
 // none leaves on a connection that may be another person's.
 
+import { io } from "./vendor/socket_io.js";
+
 /** @import { FlaskNotifications as Notifications, FlaskRequests as Requests } from "./protocol.d.ts" */
 
 /**
  * The arguments of each acknowledgement; that of `join_chat` has three.
  * @typedef {{ [E in keyof Requests]: E extends "join_chat" ? Extract<Requests[E]["answer"], { length: 3 }> : Requests[E]["answer"] }} Answers
  */
-
-// socket.io.min.js is a classic script: it leaves its function on the window.
-const { io } = /** @type {{ io: typeof import("socket.io-client").io }} */ (
-  /** @type {unknown} */ (globalThis)
-);
 
 /** How long the server may take to answer. */
 const ANSWER_MS = 8000;

@@ -22,9 +22,13 @@ async fn who_is_not_logged_in_is_sent_to_the_login_page() {
 async fn nothing_is_kept_in_caches() {
     let site = Site::start().await;
     let browser = site.browser();
-    for page in
-        ["/", "/login", "/nowhere", "/static/css/tokens.css", "/socket.io/?EIO=4&transport=polling"]
-    {
+    for page in [
+        "/",
+        "/login",
+        "/nowhere",
+        "/static/css/visavis.css",
+        "/socket.io/?EIO=4&transport=polling",
+    ] {
         let response = browser.get(page).await;
         let header = |name| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("cache-control"), "no-cache, no-store, must-revalidate", "{page}");
@@ -142,10 +146,9 @@ async fn static_files_have_their_types() {
     let site = Site::start().await;
     for (path, content_type) in [
         ("/static/js/chats.js", "text/javascript; charset=utf-8"),
-        ("/static/css/tokens.css", "text/css; charset=utf-8"),
+        ("/static/css/visavis.css", "text/css; charset=utf-8"),
         ("/static/send_icon.png", "image/png"),
-        ("/static/vendor/socket.io.min.js", "text/javascript; charset=utf-8"),
-        ("/static/vendor/bootstrap.min.css", "text/css; charset=utf-8"),
+        ("/static/favicon.svg", "image/svg+xml"),
     ] {
         let response = site.browser().get(path).await;
         assert_eq!(response.status(), 200, "{path}");
