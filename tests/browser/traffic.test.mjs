@@ -46,7 +46,7 @@ for (const where of ["in a chat that is open", "in a chat that is not open"]) {
       await bobs.online();
       if (where === "in a chat that is open") {
         await bobs.open("ann");
-        await bobs.history.and(page.locator("[data-loaded]")).waitFor();
+        await bobs.loaded();
       }
       // A page that is looked at tells how far its reader has read.
       await bobs.look("hidden");

@@ -9,12 +9,8 @@ import { RequestError } from "../model/request_error.js";
 
 /** How long to wait when the server cannot answer. */
 const UNAVAILABLE_MS = 3000;
-/** How many messages of a history are asked for at once. */
-const PAGE = 50;
-/** And at most where so many are new, so that the first of them is among them. */
-const NEW_MAX = 300;
-/** After so many answers in a row that came too late: fewer each time. */
-const AFTER_LATE = [Infinity, 20, 5];
+/** How many messages of a history are asked for at once; fewer after answers in a row that came too late. */
+const PAGE = [50, 20, 5];
 /** How many changes of one conversation are asked for at once. */
 const CHANGES = 200;
 
@@ -92,10 +88,8 @@ export class Sync {
     const conversation = this.#model.get(partnerId);
     if (conversation?.isWhole) return;
     const before_id = conversation?.messages.at(0)?.id;
-    const isNew = conversation?.state?.new_message_count ?? 0;
-    const wanted = before_id === undefined && isNew < NEW_MAX ? Math.max(PAGE, isNew + 10) : PAGE;
-    const late = Math.min(this.#connection.lateAnswers("get_history"), AFTER_LATE.length - 1);
-    const asked = { partner_id: partnerId, before_id, at_most: Math.min(wanted, AFTER_LATE[late]) };
+    const late = Math.min(this.#connection.lateAnswers("get_history"), PAGE.length - 1);
+    const asked = { partner_id: partnerId, before_id, at_most: PAGE[late] };
     await this.#connection.request("get_history", asked, (page) => {
       this.#model.takeHistory(page, asked);
       this.#events.onChange();
