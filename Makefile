@@ -36,7 +36,7 @@ target/debug/visavis: $(node_modules_ready) FORCE
 FORCE:
 
 test-model:
-	node --test tests/model/*.test.mjs
+	node --test tests/model/*.test.mjs tests/support/*.test.mjs
 
 # They mostly wait.
 test-protocol: target/debug/visavis
