@@ -63,7 +63,7 @@ test("of messages that take longer than the page waits, fewer are asked for", bo
   withSlowLink({ bytesPerSecond: 30_000, lines: texts("line", 60).map((line) => line.padEnd(9000, ".")) }, async ({ bobs }) => {
     await bobs.open("ann");
     await bobs.page.getByRole("log").getByText("Loading…").waitFor();
-    await bobs.history.and(bobs.page.locator("[data-loaded]")).waitFor({ timeout: 60_000 });
+    await bobs.page.locator("#message-history[data-loaded]").waitFor({ timeout: 60_000 });
     assert.match((await bobs.texts()).at(-1) ?? "", /^line 60\./);
   }));
 

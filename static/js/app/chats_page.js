@@ -22,6 +22,8 @@ import { OpenChat } from "../view/open_chat.js";
 const NARROW = matchMedia("(max-width: 40em)");
 /** A page that was hidden for so long may have missed something without noticing. */
 const AWAY_MS = 30_000;
+/** A chat with so many new messages opens where they begin. */
+const NEW_MAX = 300;
 /** A break that is shorter than this is not worth a word. */
 const PATIENCE_MS = 1000;
 /** And so long may the first connection take, on a slow link. */
@@ -79,7 +81,11 @@ export class ChatsPage {
   /** @param {Feature[]} features */
   constructor(features) {
     this.#connection = new Connection({
-      onConnect: () => this.#sync.connected(),
+      onConnect: () => {
+        this.#sync.connected();
+        // Answered after what tells whose connection this is.
+        this.#open?.resume();
+      },
       onDisconnect: () => this.#disconnected(),
       onNotLoggedIn: () => location.assign("login"),
       onChanged: (changed) => {
@@ -130,6 +136,11 @@ export class ChatsPage {
   /** Whether `chats` are all that there are: before, they are those that the server has drawn. */
   get hasAllChats() {
     return this.#hasCaughtUp;
+  }
+
+  /** Whether there is a connection, perhaps not known to be this person's. */
+  get isConnected() {
+    return this.#connection.isConnected;
   }
 
   /** Whether the server can be asked. */
@@ -212,6 +223,27 @@ export class ChatsPage {
   /** @param {number} partnerId @returns {Promise<void>} rejects with a RequestError */
   loadHistory(partnerId) {
     return this.#sync.loadHistory(partnerId);
+  }
+
+  /**
+   * Whether a chat that is being opened waits for more messages, so that the first of the new ones is there. Where very
+   * many are new, the chat begins with the newest.
+   * @param {number} partnerId
+   */
+  lacksNew(partnerId) {
+    const conversation = this.model.get(partnerId);
+    const count = conversation?.state?.new_message_count ?? 0;
+    if (!conversation || conversation.isWhole || count > NEW_MAX) return false;
+    return this.newMessages(partnerId).length < count;
+  }
+
+  /** The messages of the partner that are new, as far as they are loaded. @param {number} partnerId */
+  newMessages(partnerId) {
+    const readTo = this.readTo(partnerId);
+    const messages = this.model.get(partnerId)?.messages ?? [];
+    return messages.filter(
+      ({ id, sender_id, deleted_at }) => id > readTo && sender_id !== this.userId && deleted_at === undefined,
+    );
   }
 
   /** @param {number} partnerId @param {string} text */
@@ -355,8 +387,11 @@ export class ChatsPage {
 
   /** The page has come into view, or has gone from it. */
   #looked() {
-    if (document.visibilityState === "hidden") this.#hiddenAt = Date.now();
-    else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
+    if (document.visibilityState === "hidden") {
+      this.#hiddenAt = Date.now();
+      // The page may be about to be left.
+      this.#marks.tell();
+    } else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
   }
 
   /** Timers may have slept, and the connection may be dead without anybody having noticed. */
