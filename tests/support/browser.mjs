@@ -16,7 +16,8 @@ const PATIENCE_MS = 15_000;
 /** What a browser complains of while the server is away. */
 export const OUTAGE = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
 
-export function launch() {
+/** @param {string[]} [args] further ones for Chromium */
+export function launch(args = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -29,6 +30,7 @@ export function launch() {
       "--disable-sync",
       // A page that a test answers itself counts as public, and might not reach this machine.
       "--disable-features=LocalNetworkAccessChecks",
+      ...args,
     ],
   });
 }
