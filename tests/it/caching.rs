@@ -38,8 +38,8 @@ async fn browsers_keep_what_our_pages_load() {
         pages += &browser.get(path).await.text().await.unwrap();
     }
     let files = static_files(&pages);
-    // The icon, the style sheet, and the scripts of two pages.
-    assert_eq!(files.len(), 4, "{files:?}");
+    // The icon, the style sheet, and the scripts of three pages.
+    assert_eq!(files.len(), 5, "{files:?}");
     let (mut bytes, mut sent) = (0, 0);
     for path in files {
         let whole = browser.get(path).await;
