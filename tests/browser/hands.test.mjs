@@ -19,7 +19,7 @@ test("on a phone a chat fills the screen, and there are three ways back to the l
   withChat(browser, {}, async (chat) => {
     const [ann] = await chat.friends("ann", "bob", PHONE);
     const tab = await ann.chats();
-    const list = tab.page.getByRole("heading", { name: "Chats" });
+    const list = tab.chat("bob");
     const back = tab.page.getByRole("button", { name: "Back to the chats" });
     const ways = [
       () => back.tap(),
