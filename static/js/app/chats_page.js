@@ -372,8 +372,11 @@ export class ChatsPage {
 
   /** The page has come into view, or has gone from it. */
   #looked() {
-    if (document.visibilityState === "hidden") this.#hiddenAt = Date.now();
-    else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
+    if (document.visibilityState === "hidden") {
+      this.#hiddenAt = Date.now();
+      // The page may be about to be left.
+      this.#marks.tell();
+    } else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
   }
 
   /** Timers may have slept, and the connection may be dead without anybody having noticed. */

@@ -146,6 +146,16 @@ export class OpenChat {
       this.#viewport.keepInView(this.#separator);
     }
     if (this.#isPlaced) this.#watchUnread();
+    // The size is remembered at the end of the next frame.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.#settleBlocks()));
+  }
+
+  /**
+   * Blocks that were laid out once, and so have a size to be remembered, need not be laid out while they are out of
+   * sight.
+   */
+  #settleBlocks() {
+    for (const block of this.#log.querySelectorAll(":scope > .messages:not(.settled)")) block.classList.add("settled");
   }
 
   close() {

@@ -73,12 +73,12 @@ export class Viewport {
     return element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
   }
 
-  /** The first message of which something is in view. */
+  /** The first message of which something is in view. Lines between messages come and go. */
   #firstInView() {
     const isInView = (/** @type {Element} */ element) => element.getBoundingClientRect().bottom > edge;
     const edge = this.#scroller.getBoundingClientRect().top;
     const block = [...this.#scroller.querySelectorAll(":scope > .messages")].find(isInView);
-    return [...(block?.children ?? [])].find(isInView);
+    return [...(block?.querySelectorAll(":scope > [id]") ?? [])].find(isInView);
   }
 
   #look() {
