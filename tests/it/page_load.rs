@@ -61,7 +61,7 @@ async fn a_page_is_light() {
             scripts += bytes_of(file).await;
         }
         let sizes = format!("{path}: {} + {sheets} + {scripts} bytes", page.len());
-        assert!(sheets <= 40_000 && scripts <= 45_000, "{sizes}");
+        assert!(sheets <= 12_000 && scripts <= 45_000, "{sizes}");
         assert!(page.len() + sheets + scripts <= 80_000, "{sizes}");
     }
 }
@@ -148,6 +148,9 @@ async fn a_folder_of_our_sources_is_served_module_by_module() {
     let page = browser.get("/chats").await.text().await.unwrap();
     let root = Url::parse("http://visavis.test").unwrap();
     let script = root.join(attributes(&page, SCRIPT, "src")[0]).unwrap();
+    let sheet = root.join(attributes(&page, SHEET, "href")[0]).unwrap();
+    let sheets = load(&browser, sheet).await;
+    assert!(sheets.len() > 10, "{sheets:?}");
     let loaded = load(&browser, script).await;
     for feature in features() {
         assert!(loaded.iter().any(|path| path.ends_with(&feature)), "{feature}: {loaded:?}");
