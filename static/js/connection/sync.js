@@ -3,7 +3,7 @@
 
 import { RequestError } from "../model/request_error.js";
 
-/** @import { Changed } from "../protocol.d.ts" */
+/** @import { CatchUp, CaughtUp, Changed } from "../protocol.d.ts" */
 /** @import { Conversations } from "../model/conversations.js" */
 /** @import { Connection } from "./connection.js" */
 
@@ -17,7 +17,7 @@ const CHANGES = 200;
 /**
  * @typedef {object} SyncEvents
  * @property {() => void} onCaughtUp the model has all that there was when the connection began
- * @property {() => void} onOther the connection is another person's: the page is void
+ * @property {() => void} onOther the connection is another person's, or to a restored backup: the page is void
  * @property {() => void} onChange the model has changed
  */
 
@@ -56,11 +56,10 @@ export class Sync {
       for (let more = true; more; ) {
         const asked = this.#model.catchUp();
         const caughtUp = await this.#connection.request("catch_up", asked, (answer) => {
-          // Of another person nothing may be shown, and nothing sent to that person's partners.
-          if (answer.user_id === this.#userId) this.#model.takeCaughtUp(answer, asked);
+          if (this.#isOurs(answer, asked)) this.#model.takeCaughtUp(answer, asked);
           else this.#events.onOther();
         });
-        if (caughtUp.user_id !== this.#userId) return;
+        if (!this.#isOurs(caughtUp, asked)) return;
         more = caughtUp.more;
         this.#events.onChange();
       }
@@ -70,6 +69,15 @@ export class Sync {
     } catch (error) {
       this.#again(error, () => this.catchUp());
     }
+  }
+
+  /**
+   * Whether an answer belongs to what is shown here. Of another person nothing may be shown, and nothing sent to that
+   * person's partners; and after a restored backup nothing of what is shown can be compared.
+   * @param {CaughtUp} answer @param {CatchUp} asked
+   */
+  #isOurs({ user_id, epoch }, asked) {
+    return user_id === this.#userId && (asked.epoch === undefined || asked.epoch === epoch);
   }
 
   /** @param {Changed} changed */
