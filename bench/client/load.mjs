@@ -62,8 +62,10 @@ async function visit(context, name) {
   link.forget();
   await page.goto("/chats", { waitUntil: "commit" });
   // Rarely looked at, so that looking costs the page little.
-  await page.waitForFunction(() => Reflect.get(globalThis, "marks")?.messages, undefined, { polling: 200 });
+  const messages = () => Reflect.get(globalThis, "marks")?.messages;
+  const hasCome = await page.waitForFunction(messages, undefined, { polling: 200 }).then(() => true, () => false);
   const marks = /** @type {Marks} */ (await page.evaluate(() => Reflect.get(globalThis, "marks")));
+  if (!hasCome) throw new Error(`"${question.newest}" is not in view; what came: ${JSON.stringify(marks)}`);
   const response = await page.evaluate(responseEnd);
   await link.quiet(QUIET_MS);
   const seconds = { "page received": response, "list readable": marks.list, interactive: marks.interactive };

@@ -190,7 +190,8 @@ fn to_login(site: &Site, left: Option<UserId>) -> Response {
     let mut response = redirect("/login");
     if let Some(user_id) = left.filter(|_| !site.views.are_a_deployments()) {
         let path = site.public_url.as_ref().map(PublicUrl::path).unwrap_or_default();
-        let secure = if site.public_url.as_ref().is_some_and(PublicUrl::is_https) { "; Secure" } else { "" };
+        let secure =
+            if site.public_url.as_ref().is_some_and(PublicUrl::is_https) { "; Secure" } else { "" };
         let cookie = format!(
             "{LOGGED_OUT}={user_id}; Path={path}/; Max-Age={LOGGED_OUT_SECONDS}; SameSite=Lax{secure}"
         );

@@ -81,7 +81,11 @@ export class ChatsPage {
   /** @param {Feature[]} features */
   constructor(features) {
     this.#connection = new Connection({
-      onConnect: () => this.#sync.connected(),
+      onConnect: () => {
+        this.#sync.connected();
+        // Answered after what tells whose connection this is.
+        this.#open?.resume();
+      },
       onDisconnect: () => this.#disconnected(),
       onNotLoggedIn: () => location.assign("login"),
       onChanged: (changed) => {
@@ -132,6 +136,11 @@ export class ChatsPage {
   /** Whether `chats` are all that there are: before, they are those that the server has drawn. */
   get hasAllChats() {
     return this.#hasCaughtUp;
+  }
+
+  /** Whether there is a connection, perhaps not known to be this person's. */
+  get isConnected() {
+    return this.#connection.isConnected;
   }
 
   /** Whether the server can be asked. */

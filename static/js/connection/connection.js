@@ -14,7 +14,11 @@ const ANSWER_MS = 8000;
  * @type {Set<keyof Requests>}
  */
 const LONG_ANSWERS = new Set(["catch_up", "get_changes", "get_history"]);
+/** What may be asked before it is known whose connection it is. @type {Set<keyof Requests>} */
+const FIRST_REQUESTS = new Set(["catch_up", "get_history"]);
 const LONG_ANSWER_MS_MAX = 64_000;
+/** How long a connection may take to begin. */
+const CONNECT_MS = 10_000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
 /** How long to wait after the server ended the connection: it may tell then who is logged in. */
@@ -38,6 +42,7 @@ export class Connection {
     reconnectionDelayMax: 2500,
     transports: transportsToTry(),
     tryAllTransports: true,
+    timeout: CONNECT_MS,
   });
   #isConfirmed = false;
   /** How often in a row the answer to a request was late: the link may be slow, not dead. @type {Map<string, number>} */
@@ -108,8 +113,8 @@ export class Connection {
   }
 
   /**
-   * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but for
-   * `catch_up`, which tells whose it is.
+   * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but for `catch_up`,
+   * which tells whose it is, and `get_history`, which is answered after it and tells nothing to anybody else.
    * @template {keyof Requests} E
    * @param {E} event
    * @param {Requests[E]["payload"]} payload
@@ -119,7 +124,7 @@ export class Connection {
    */
   request(event, payload, take) {
     return new Promise((resolve, reject) => {
-      if (!(event === "catch_up" ? this.isConnected : this.#isConfirmed)) {
+      if (!(FIRST_REQUESTS.has(event) ? this.isConnected : this.#isConfirmed)) {
         reject(new RequestError("There is no connection.", "disconnected"));
         return;
       }

@@ -13,6 +13,8 @@ import { Viewport } from "./viewport.js";
 
 /** How far above the view loading begins. */
 const MARGIN = "160px 0px 0px 0px";
+/** With how many answers a chat opens at most, however short they are. */
+const PAGES_MAX = 100;
 /** Where a box that takes the focus brings up a keyboard, which covers half of what there is to read. */
 const IS_TOUCHED = matchMedia("(pointer: coarse)");
 
@@ -86,14 +88,17 @@ export class OpenChat {
 
   /** Loads what is not there yet: the newest messages, or the next older ones. */
   async load() {
-    if (this.#isLoading || this.#isClosed || !this.#page.isOnline) return;
+    if (this.#isLoading || this.#isClosed || !this.#page.isConnected) return;
     this.#isLoading = true;
     this.#failure = null;
     this.update();
     try {
       const { id } = this.partner;
-      do await this.#page.loadHistory(id);
-      while (!this.#isClosed && !this.#isPlaced && this.#page.lacksNew(id));
+      let pages = 0;
+      do {
+        await this.#page.loadHistory(id);
+        pages += 1;
+      } while (!this.#isClosed && !this.#isPlaced && pages < PAGES_MAX);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       // After a loss of the connection the next one loads.

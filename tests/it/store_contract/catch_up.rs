@@ -40,7 +40,12 @@ async fn known(store: &AnyStore, user: UserId) -> Known {
         .conversations
         .iter()
         .map(|found| ConversationVersion { partner: found.partner.id, version: found.complete_to });
-    Known { epoch: Some(told.epoch), digest: Some(told.digest), versions: versions.collect(), messages_of: None }
+    Known {
+        epoch: Some(told.epoch),
+        digest: Some(told.digest),
+        versions: versions.collect(),
+        messages_of: None,
+    }
 }
 
 fn partners(told: &CaughtUp) -> Vec<UserId> {
