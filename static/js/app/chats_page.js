@@ -8,7 +8,7 @@ import { Sync } from "../connection/sync.js";
 import { newClientId } from "../model/client_id.js";
 import { Conversations } from "../model/conversations.js";
 import { Outbox, mayBeTakenBack, newEntry } from "../model/outbox.js";
-import { PersonStorage } from "../storage/person_storage.js";
+import { PersonStorage, above } from "../storage/person_storage.js";
 import { Address } from "../view/address.js";
 import { ChatList } from "../view/chat_list.js";
 import { OpenChat } from "../view/open_chat.js";
@@ -200,11 +200,11 @@ export class ChatsPage {
   /** The own messages of that conversation that are not shown as stored. @param {number} partnerId */
   unsent(partnerId) {
     const conversation = this.model.get(partnerId);
-    return this.outbox.of(partnerId).filter(({ clientId }) => {
-      if (!conversation?.hasClientId(clientId)) return true;
+    return this.outbox.of(partnerId).filter(({ clientId, messageId = Infinity }) => {
+      if (!conversation?.hasClientId(clientId) && !conversation?.isBefore(messageId)) return true;
       // The message itself says that it is stored, perhaps before the acknowledgement does.
       this.outbox.delete(clientId);
-      this.storage.change(clientId, () => null);
+      this.storage.remove(clientId, { stored: clientId });
       return false;
     });
   }
@@ -265,7 +265,10 @@ export class ChatsPage {
   /** Gives a message back to its writer. @param {Entry} entry */
   async edit(entry) {
     const taken = await this.#takeBack(entry);
-    if (taken && this.#open?.partner.id === entry.partnerId) this.#open.giveBack(taken.text);
+    if (!taken) return;
+    const { partnerId, text } = taken;
+    if (this.#open?.partner.id === partnerId) this.#open.giveBack(text);
+    else this.keepDraft(partnerId, above(text, this.draft(partnerId)));
   }
 
   /** @param {Entry} entry */
@@ -293,11 +296,11 @@ export class ChatsPage {
   async #takeBack({ clientId }) {
     /** @type {Entry | undefined} */
     let taken;
-    await this.storage.change(clientId, (entry) => {
-      if (!mayBeTakenBack(entry)) return undefined;
-      taken = entry;
-      return null;
-    });
+    const mayTake = (/** @type {Entry} */ entry) => {
+      if (mayBeTakenBack(entry)) taken = entry;
+      return taken !== undefined;
+    };
+    await this.storage.remove(clientId, { takenBack: clientId }, mayTake);
     if (taken) this.outbox.delete(clientId);
     this.draw();
     // What was written after it waits for it no more.
@@ -308,8 +311,11 @@ export class ChatsPage {
   async #openStorage() {
     await this.storage.open(() => this.draw());
     this.outbox.restore(this.storage.entries);
-    this.storage.onChange(() => {
+    this.storage.onChange(({ stored, messageId, takenBack, isForgotten }) => {
+      if (isForgotten) this.outbox.clear();
+      if (takenBack) this.outbox.delete(takenBack);
       this.outbox.replace(this.storage.entries);
+      if (stored && messageId) this.outbox.noteStored(stored, messageId);
       this.#open?.draftChanged();
       this.draw();
       this.#sender.wake();

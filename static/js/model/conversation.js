@@ -63,6 +63,11 @@ export class Conversation {
     return found !== undefined && found.id >= this.#from;
   }
 
+  /** Whether that message is older than those held. @param {number} id */
+  isBefore(id) {
+    return this.isLoaded && id < this.#from;
+  }
+
   /** @param {Changed} changed */
   takeChanged({ after, conversation, message }) {
     this.takeState(conversation);
