@@ -21,7 +21,7 @@ async fn listed(browser: &Browser, path: &str) -> (Vec<usize>, String) {
     let page = browser.get(path).await;
     assert_eq!(page.status(), 200, "{path}");
     let page = page.text().await.unwrap();
-    let ids = page.split("<li class=\"chat\" id=\"chat-").skip(1);
+    let ids = page.split("class=\"chat\" id=\"chat-").skip(1);
     let ids = ids.map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect();
     let more = page.split("class=\"more-chats\">").nth(1).unwrap_or_default();
     let more = more.split("</p>").next().unwrap_or_default();
