@@ -45,7 +45,7 @@ async fn a_page_is_light() {
     let site = Site::start().await;
     let browser = site.user("ann").await;
     let client = reqwest::Client::new();
-    let size = async |path: &str| {
+    let bytes_of = async |path: &str| {
         let url = format!("http://{}{path}", site.address);
         let answer = client.get(url).header("accept-encoding", "gzip").send().await.unwrap();
         assert_eq!(answer.headers()["content-encoding"], "gzip", "{path}");
@@ -55,13 +55,13 @@ async fn a_page_is_light() {
         let page = browser.get(path).await.text().await.unwrap();
         let (mut sheets, mut scripts) = (0, 0);
         for file in attributes(&page, SHEET, "href") {
-            sheets += size(file).await;
+            sheets += bytes_of(file).await;
         }
         for file in attributes(&page, SCRIPT, "src") {
-            scripts += size(file).await;
+            scripts += bytes_of(file).await;
         }
         let sizes = format!("{path}: {} + {sheets} + {scripts} bytes", page.len());
-        assert!(sheets <= 40_000 && scripts <= 45_000, "{sizes}");
+        assert!(sheets <= 12_000 && scripts <= 45_000, "{sizes}");
         assert!(page.len() + sheets + scripts <= 80_000, "{sizes}");
     }
 }
@@ -130,6 +130,15 @@ async fn load(browser: &Browser, address: Url) -> BTreeSet<String> {
     loaded
 }
 
+/// The features of the chats page, as in `features/block.js`.
+fn features() -> Vec<String> {
+    let files = fs::read_dir("static/js/features").unwrap().map(|file| file.unwrap().file_name());
+    let names = files.map(|name| format!("features/{}", name.to_str().unwrap()));
+    let features: Vec<String> = names.filter(|name| !name.contains("index")).collect();
+    assert!(features.len() > 4, "{features:?}");
+    features
+}
+
 /// A release build has nothing but the bundles.
 #[cfg(debug_assertions)]
 #[tokio::test]
@@ -139,11 +148,15 @@ async fn a_folder_of_our_sources_is_served_module_by_module() {
     let page = browser.get("/chats").await.text().await.unwrap();
     let root = Url::parse("http://visavis.test").unwrap();
     let script = root.join(attributes(&page, SCRIPT, "src")[0]).unwrap();
+    let sheet = root.join(attributes(&page, SHEET, "href")[0]).unwrap();
+    let sheets = load(&browser, sheet).await;
+    assert!(sheets.len() > 10, "{sheets:?}");
     let loaded = load(&browser, script).await;
-    assert!(loaded.len() > 10, "{loaded:?}");
+    for feature in features() {
+        assert!(loaded.iter().any(|path| path.ends_with(&feature)), "{feature}: {loaded:?}");
+    }
 }
 
-/// Where a bundle of a debug build came from.
 #[cfg(debug_assertions)]
 #[tokio::test]
 async fn bundles_of_a_debug_build_lead_to_their_sources() {
@@ -155,10 +168,11 @@ async fn bundles_of_a_debug_build_lead_to_their_sources() {
         let map = site.browser().get(&format!("/static/{name}.map")).await;
         assert_eq!(map.status(), 200, "{name}");
         let map: serde_json::Value = map.json().await.unwrap();
-        let sources = map["sources"].as_array().unwrap();
-        assert!(
-            sources.iter().any(|source| source.as_str().unwrap().contains("static/")),
-            "{name}"
-        );
+        let sources = map["sources"].to_string();
+        assert!(sources.contains("static/"), "{name}: {sources}");
+        // A file in the folder of features is part of the page, and is named nowhere.
+        let missing =
+            |feature: &String| name == "js/chats.js" && !sources.contains(feature.as_str());
+        assert_eq!(features().into_iter().filter(missing).collect::<Vec<_>>(), [""; 0]);
     }
 }

@@ -31,8 +31,9 @@ const CHROMIUM = {
   ],
 };
 
-export function launch() {
-  return chromium.launch(CHROMIUM);
+/** @param {string[]} [args] further ones for Chromium */
+export function launch(args = []) {
+  return chromium.launch({ ...CHROMIUM, args: [...CHROMIUM.args, ...args] });
 }
 
 /**

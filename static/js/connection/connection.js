@@ -133,18 +133,24 @@ export class Connection {
         close();
         reject(new RequestError("There is no connection.", "lost"));
       };
-      const timer = setTimeout(
-        () => {
-          close();
-          this.#late.set(event, late + 1);
-          reject(new RequestError("The server has not answered.", "timeout"));
-          // The connection may be dead without anybody having noticed. A long answer that is on its way holds up
-          // the short ones.
-          const isHeldUp = [...this.#open.values()].some((other) => LONG_ANSWERS.has(other));
-          if (LONG_ANSWERS.has(event) || !isHeldUp) this.restart();
-        },
-        LONG_ANSWERS.has(event) ? Math.min(ANSWER_MS * 2 ** late, LONG_ANSWER_MS_MAX) : ANSWER_MS,
-      );
+      const patience = LONG_ANSWERS.has(event) ? Math.min(ANSWER_MS * 2 ** late, LONG_ANSWER_MS_MAX) : ANSWER_MS;
+      let since = Date.now();
+      const giveUp = () => {
+        // Where the machine slept meanwhile, the answer may be here already, unread.
+        if (Date.now() - since > 2 * patience) {
+          since = Date.now();
+          timer = setTimeout(giveUp, patience);
+          return;
+        }
+        close();
+        this.#late.set(event, late + 1);
+        reject(new RequestError("The server has not answered.", "timeout"));
+        // The connection may be dead without anybody having noticed. A long answer that is on its way holds up the
+        // short ones.
+        const isHeldUp = [...this.#open.values()].some((other) => LONG_ANSWERS.has(other));
+        if (LONG_ANSWERS.has(event) || !isHeldUp) this.restart();
+      };
+      let timer = setTimeout(giveUp, patience);
       const close = () => {
         clearTimeout(timer);
         this.#open.delete(lose);

@@ -4,12 +4,11 @@
 
 import { forget } from "./person_storage.js";
 
-const COOKIE = "visavis_logged_out";
-
-/** Forgets what this browser keeps for the person who has logged out. @param {{ cookie: string }} page */
+/** Forgets what this browser keeps for the person who has logged out. @param {Document} page says how the cookie is called */
 export function forgetLoggedOut(page) {
-  const userId = new RegExp(`(?:^|; )${COOKIE}=(\\d+)`).exec(page.cookie)?.[1];
-  if (!userId) return;
-  forget(Number(userId));
-  page.cookie = `${COOKIE}=; Max-Age=0; SameSite=Lax; Path=${new URL(".", location.href).pathname}`;
+  const name = page.documentElement.dataset.loggedOutCookie;
+  const found = page.cookie.split("; ").find((cookie) => cookie.startsWith(`${name}=`));
+  if (!found) return;
+  forget(Number(found.slice(`${name}=`.length)));
+  page.cookie = `${name}=; Max-Age=0; SameSite=Lax; Path=${new URL(".", location.href).pathname}`;
 }

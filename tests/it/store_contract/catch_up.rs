@@ -154,6 +154,7 @@ async fn a_known_conversation_comes_with_exactly_its_changed_messages(store: Any
 async fn a_known_conversation_whose_messages_are_not_held_comes_without_them(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, ann, NOW).await.unwrap();
     for partner in [bob, cyd] {
         send(&store, partner, ann, "one").await;
     }
