@@ -111,7 +111,7 @@ test("what has never left can be edited and removed, and leaves no more", bounde
     await tab.waiting.filter({ hasText: "removed" }).getByRole("button", { name: "Remove" }).click();
     await tab.waiting.filter({ hasText: "edited" }).getByRole("button", { name: "Edit" }).click();
     await tab.page.waitForFunction(() => document.querySelectorAll(".unsent-messages > *").length === 1);
-    assert.equal(await tab.box.inputValue(), "edited");
+    await hasDraft(tab, "edited");
     network.restore();
     await tab.shows("kept", "mine");
     await nothingUnsent(tab);
@@ -250,11 +250,12 @@ test("a draft outlives a browser that is closed at once", bounded, () =>
     const one = await start();
     const { tab } = await openTab(one);
     await tab.open("bob");
+    await databaseIsOpen(tab.page);
     await tab.box.fill("half a senten");
     await one.close();
     const { tab: next } = await openTab(await start());
     await next.open("bob");
-    assert.equal(await next.box.inputValue(), "half a senten");
+    await hasDraft(next, "half a senten");
   }));
 
 test("what is typed before the browser's database is open stands below the draft that is in it", bounded, () =>
@@ -270,8 +271,7 @@ test("what is typed before the browser's database is open stands below the draft
     await next.shows("sent meanwhile", "mine");
     await next.box.fill("typed early");
     await next.page.evaluate("openDatabases()");
-    await next.page.waitForFunction(() => /** @type {HTMLTextAreaElement} */ (document.querySelector("#message")).value.includes("draft"));
-    assert.equal(await next.box.inputValue(), "a draft\ntyped early");
+    await hasDraft(next, "a draft\ntyped early");
     const { entries, drafts } = await kept(next.page);
     assert.deepEqual([entries, drafts], [[], ["a draft\ntyped early"]]);
     assert.deepEqual(received(bob), ["sent meanwhile"]);
@@ -315,7 +315,7 @@ test("a logout by the menu leaves nothing in the browser, also when another tab 
     await tab.page.waitForURL("/login");
     await noDatabase(tab.page);
     // That tab has not heard of the logout yet.
-    await other.page.waitForFunction(() => /** @type {HTMLTextAreaElement} */ (document.querySelector("#message")).value === "");
+    await hasDraft(other, "");
   }));
 
 for (const place of ["/chats", "/find", "/account"]) {
@@ -367,6 +367,7 @@ test("a logout whose login page could not run wipes nothing that is written afte
     await context.unroute("**/login.js");
     await tab.page.goto("/chats");
     await tab.open("bob");
+    await databaseIsOpen(tab.page);
     assert.equal(await tab.box.inputValue(), "");
     await tab.box.fill("after the logout");
     await context.clearCookies({ name: /session/ });
@@ -375,7 +376,7 @@ test("a logout whose login page could not run wipes nothing that is written afte
     await logInAt(tab.page, "ann");
     await tab.page.goto("/chats");
     await tab.open("bob");
-    assert.equal(await tab.box.inputValue(), "after the logout");
+    await hasDraft(tab, "after the logout");
   }));
 
 for (const end of ["is ended elsewhere", "expires"]) {
@@ -403,7 +404,7 @@ for (const end of ["is ended elsewhere", "expires"]) {
       await tab.page.goto("/chats");
       await tab.open("bob");
       await tab.shows("waits", "mine");
-      assert.equal(await tab.box.inputValue(), "a draft");
+      await hasDraft(tab, "a draft");
       assert.deepEqual(received(bob), ["waits"]);
     }));
 }
@@ -428,7 +429,7 @@ test("a logout that the server cannot answer loses nothing", bounded, () =>
     const { tab: next } = await openTab(context);
     await next.open("bob");
     await next.shows("waits", "mine");
-    assert.equal(await next.box.inputValue(), "a draft");
+    await hasDraft(next, "a draft");
     assert.deepEqual(await history(again), ["waits"]);
   }));
 
@@ -463,7 +464,7 @@ test("another person on the same browser sees and sends nothing of it, and loses
     await tab.page.goto("/chats");
     await tab.open("bob");
     await tab.shows("from ann", "mine");
-    assert.equal(await tab.box.inputValue(), "ann's draft");
+    await hasDraft(tab, "ann's draft");
     assert.deepEqual(received(bob), ["from cyd", "from ann"]);
   }));
 
@@ -623,6 +624,20 @@ async function freeze({ server }, run) {
 function received(device) {
   const messages = device.payloads("changed").map(({ message }) => message);
   return messages.filter((message) => message !== undefined).map(({ text }) => text);
+}
+
+/** Waits until the box in which one writes has that text. @param {ChatsTab} tab @param {string} text */
+async function hasDraft({ page }, text) {
+  const says = (/** @type {string} */ text) => document.querySelector("textarea")?.value === text;
+  await page.waitForFunction(says, text);
+}
+
+/** Waits until the page has read what the browser keeps: it writes what was typed before. @param {Page} page */
+async function databaseIsOpen(page) {
+  await page.locator("#message").fill("typed before");
+  for (let drafts = ["nothing yet"]; drafts.at(0) !== "typed before"; ) ({ drafts } = await kept(page));
+  await page.locator("#message").fill("");
+  for (let drafts = ["typed before"]; drafts.length > 0; ) ({ drafts } = await kept(page));
 }
 
 /** Waits until the browser keeps nothing. @param {Page} page */
