@@ -31,8 +31,9 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/4.sql"),
 ];
 
-/// What a write-ahead log that grew beyond is cut to when it is used again.
-const LOG_BYTES_MAX: u64 = 4 << 20;
+/// What a write-ahead log that grew beyond is cut to when it is used again: more than it grows to before it is
+/// folded, since a file that is cut and grows again costs the file system more than one that is written over.
+const LOG_BYTES_MAX: u64 = 32 << 20;
 
 /// How large a database is checked at each start: reading that much takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;
