@@ -124,7 +124,8 @@ impl Writer {
 
     /// As [`Writer::submit`], without the savepoint, which costs a tenth of a message: when `act` fails after
     /// it has changed something, nothing is stored of all that shares the transaction. For actions that
-    /// only a failing disk can end there, which seldom spares the others.
+    /// only a failing disk can end there, which seldom spares the others. `act` finds in the tables what
+    /// [`super::unsaved::Unsaved`] has not written yet only after it has had that written.
     pub(super) fn submit_bare<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -293,6 +294,7 @@ fn run_transaction(
     answers: &mut Vec<Answer>,
 ) -> Result<Option<Extent>, NotStored> {
     let Database { connection, watch, .. } = database;
+    connection.unsaved.forget();
     if let Err(cause) = run(connection, "BEGIN IMMEDIATE") {
         // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
         // come again at once, and is for the next attempt: so all are taken before any is dropped.
@@ -316,7 +318,8 @@ fn run_transaction(
             return Err(NotStored::OutOfService);
         }
     }
-    run(connection, "COMMIT").inspect_err(|error| {
+    let saved = connection.unsaved.save(connection);
+    saved.and_then(|()| run(connection, "COMMIT")).inspect_err(|error| {
         watch.note(error);
         roll_back(connection);
     })?;
@@ -324,7 +327,7 @@ fn run_transaction(
     watch.look().map(Some).ok_or(NotStored::OutOfService)
 }
 
-fn roll_back(connection: &Connection) {
+pub(super) fn roll_back(connection: &Connection) {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
     {
@@ -336,6 +339,7 @@ fn behind_savepoint<T>(
     connection: &Keeping<'_>,
     act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
+    connection.unsaved.save(connection)?;
     run(connection, "SAVEPOINT action")?;
     match act(connection) {
         Ok(value) => run(connection, "RELEASE action").map(|()| value),
