@@ -43,6 +43,8 @@ pub struct Measured {
     pub rate: f64,
     /// The server's processor time a message, in µs.
     pub cpu_us: f64,
+    /// What the server wrote to the disk for a message, in bytes.
+    pub disk_bytes: f64,
     /// In µs, from when a message was sent (or was due) until it was acknowledged.
     pub acknowledged: Histogram<u64>,
     /// In µs, until its receiver had it.
@@ -94,9 +96,10 @@ pub async fn run(server: &Server, people: &[Person], load: Load) -> Result<Measu
     let window = Window { began, from, to: from + load.lasts };
     told.send_replace(Some(window));
     sleep_until(window.from.into()).await;
-    let cpu = server.cpu_time()?;
+    let (cpu, disk) = (server.cpu_time()?, server.disk_bytes()?);
     sleep_until(window.to.into()).await;
     let cpu = server.cpu_time()?.saturating_sub(cpu);
+    let disk = server.disk_bytes()?.saturating_sub(disk);
     let mut all = Counted::new()?;
     while let Some(counted) = tasks.join_next().await {
         let counted = counted??;
@@ -106,10 +109,11 @@ pub async fn run(server: &Server, people: &[Person], load: Load) -> Result<Measu
     let messages = all.acknowledged.len();
     ensure!(messages > 0, "no message was acknowledged");
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let messages = messages as f64;
+    let (messages, disk) = (messages as f64, disk as f64);
     Ok(Measured {
         rate: messages / load.lasts.as_secs_f64(),
         cpu_us: cpu.as_secs_f64() * 1e6 / messages,
+        disk_bytes: disk / messages,
         acknowledged: all.acknowledged,
         delivered: all.delivered,
     })

@@ -18,6 +18,7 @@ mod targets;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -27,9 +28,6 @@ use time::macros::format_description;
 use self::measures::Plan;
 use self::report::Report;
 use self::servers::{Peer, Workshop};
-
-/// Builds differ by little: it takes more turns to tell.
-const ROUNDS_TO_COMPARE: usize = 5;
 
 #[derive(Parser)]
 struct Arguments {
@@ -55,8 +53,19 @@ enum Task {
         #[arg(long)]
         keep: bool,
     },
-    /// Compare several builds of visavis: messages a second and what one costs, by turns
-    Compare { programs: Vec<PathBuf> },
+    /// Compare several builds of visavis, and the ceiling: messages a second and what one costs, by turns
+    Compare {
+        programs: Vec<PathBuf>,
+        /// How many turns each of them takes
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// How long each turn is measured, in milliseconds
+        #[arg(long, default_value_t = 1500)]
+        lasts: u64,
+        /// Only the load that is named so, as in "20 pairs x 1"
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Serve the ceiling
     Ceiling { address: String },
 }
@@ -88,7 +97,11 @@ async fn main() -> Result<()> {
         Task::Measure { mode, only } => measure(&workshop, mode, only).await,
         Task::Draw => draw(&workshop),
         Task::Instructions { keep } => instructions::check(&workshop, keep).await,
-        Task::Compare { programs } => compare(&workshop, &programs).await,
+        Task::Compare { programs, rounds, lasts, only } => {
+            let lasts = Duration::from_millis(lasts);
+            let plan = Plan { rounds, lasts, ..Plan::quick() };
+            compare(&workshop, &programs, plan, only.as_deref()).await
+        }
         Task::Ceiling { address } => ceiling::serve(&address).await,
     }
 }
@@ -158,14 +171,21 @@ async fn servers(
     Ok(report)
 }
 
-async fn compare(workshop: &Workshop, programs: &[PathBuf]) -> Result<()> {
+async fn compare(
+    workshop: &Workshop,
+    programs: &[PathBuf],
+    plan: Plan,
+    only: Option<&str>,
+) -> Result<()> {
     let mut report = report_of("compare", Vec::new())?;
-    for _ in 0..ROUNDS_TO_COMPARE {
+    for _ in 0..plan.rounds {
         for program in programs {
             let workshop = Workshop { visavis: program.clone(), ..workshop.clone() };
-            let name = program.display().to_string();
-            measures::throughput::compared(&workshop, Plan::quick(), &name, &mut report).await?;
+            let build = (Peer::Visavis, program.display().to_string());
+            measures::throughput::compared(&workshop, build, plan, only, &mut report).await?;
         }
+        let ceiling = (Peer::Ceiling, Peer::Ceiling.name().to_owned());
+        measures::throughput::compared(workshop, ceiling, plan, only, &mut report).await?;
     }
     for figure in &report.figures {
         println!(

@@ -143,6 +143,10 @@ impl Server {
         kernel::cpu_time(self.pid)
     }
 
+    pub fn disk_bytes(&self) -> Result<u64> {
+        kernel::disk_bytes(self.pid)
+    }
+
     pub fn resident_kib(&self) -> Result<u64> {
         kernel::resident_kib(self.pid)
     }

@@ -34,14 +34,14 @@ fn edit(user: UserId, id: MessageId, text: &str) -> MessageEdit {
     MessageEdit { user, partner, id, body, at: NOW, oldest: NOW, client_id }
 }
 
-/// The people and the version of each row, and the versions of its messages.
+/// The people and the version of each row, and the versions of the last changes of its messages.
 fn versions(path: &Path) -> Vec<(i64, i64, i64, String)> {
     let database = Connection::open(path).unwrap();
     let mut query = database
         .prepare(
             "SELECT low_id, high_id, version, coalesce((
-                SELECT group_concat(version, ' ')
-                FROM (SELECT version FROM messages WHERE conversation_id = conversations.id ORDER BY id)
+                SELECT group_concat(coalesce(changed_version, version), ' ' ORDER BY id)
+                FROM messages WHERE conversation_id = conversations.id
             ), '')
             FROM conversations ORDER BY 1, 2",
         )

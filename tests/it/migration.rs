@@ -5,10 +5,10 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use time::Duration;
 use visavis::domain::{
-    Body, Chat, ClientId, MessageId, NamePrefix, SessionKey, TypedName, UserId, Username,
+    Body, Chat, ClientId, MessageId, NamePrefix, SessionKey, TypedName, UserId, Username, Version,
 };
 use visavis::store::sqlite::{Inspection, SqliteStore};
-use visavis::store::{NewMessage, NotAdded, StoredSession};
+use visavis::store::{NewMessage, NotAdded, PageBounds, StoredSession};
 
 use super::support::log::{self, lines_with};
 use super::support::{NOW, extent, looked_into, new_count, open, sqlite};
@@ -16,6 +16,8 @@ use super::support::{NOW, extent, looked_into, new_count, open, sqlite};
 const VERSION_1: &str = include_str!("../fixtures/schema-1.sql");
 const VERSION_2: &str = include_str!("../fixtures/schema-2.sql");
 const VERSION_3: &str = include_str!("../fixtures/schema-3.sql");
+const VERSION_4: &str = include_str!("../fixtures/schema-4.sql");
+/// With a row for each side of a chat.
 const OLDER: [&str; 3] = [VERSION_1, VERSION_2, VERSION_3];
 
 /// Everything that SQLite knows of the tables but how they were spelled.
@@ -74,7 +76,7 @@ fn a_database_of_an_older_version_gets_the_schema_of_a_new_one() {
     drop(store);
     let expected = schema(&new.path().join("messenger.db"));
     assert!(expected.len() > 50, "{expected:#?}");
-    for old in OLDER {
+    for old in OLDER.into_iter().chain([VERSION_4]) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("messenger.db");
         drop(of_version(old, &path));
@@ -310,6 +312,44 @@ fn assert_versions(path: &Path) {
     assert!(!database.prepare(wrong).unwrap().exists(()).unwrap());
     assert!(!database.prepare("SELECT 1 FROM miscounted").unwrap().exists(()).unwrap());
     assert!(!database.prepare("PRAGMA foreign_key_check").unwrap().exists(()).unwrap());
+}
+
+/// Of six messages of ann to bob the second was edited, and the third and the last deleted.
+const CHANGED: &str = "
+INSERT INTO users (id, username, hash) VALUES (1, 'ann', '!'), (2, 'bob', '!');
+INSERT INTO conversations (id, low_id, high_id, version, last_message_id, low_listed_at, high_listed_at)
+VALUES (1, 1, 2, 11, 7, 1000, 1000);
+INSERT INTO messages
+    (id, conversation_id, sender_id, message, timestamp, version, edited_at, deleted_at)
+VALUES
+    (1, 1, 1, 'one', '2026-01-01 00:00:01', 2, NULL, NULL),
+    (2, 1, 1, 'new', '2026-01-01 00:00:02', 7, 1767225603, NULL),
+    (3, 1, 1, '', '2026-01-01 00:00:03', 5, NULL, 1767225604),
+    (5, 1, 1, 'five', '2026-01-01 00:00:05', 6, NULL, NULL),
+    (6, 1, 1, 'six', '2026-01-01 00:00:06', 9, NULL, NULL),
+    (7, 1, 1, '', '2026-01-01 00:00:07', 11, NULL, 1767225608);";
+
+#[tokio::test]
+async fn what_has_changed_since_a_version_is_the_same_after_a_migration() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("messenger.db");
+    of_version(VERSION_4, &path).execute_batch(CHANGED).unwrap();
+    let store = open(&path);
+    let bounds = PageBounds { messages_max: 10, bytes_max: usize::MAX };
+    let changed = [(1, 2), (3, 5), (5, 6), (2, 7), (6, 9), (7, 11)];
+    for since in 0..12 {
+        let found = store.changes(UserId(2), UserId(1), Version(since), bounds).await.unwrap();
+        let found = found.unwrap().messages;
+        let found = found.iter().map(|message| (message.id.0, message.version.0));
+        let expected: Vec<_> =
+            changed.into_iter().filter(|(_, version)| *version > since).collect();
+        assert_eq!(found.collect::<Vec<_>>(), expected, "since {since}");
+    }
+    let newest = store.history(UserId(2), UserId(1), None, bounds).await.unwrap().unwrap();
+    let newest = newest.messages.iter().map(|message| (message.id.0, message.version.0));
+    assert_eq!(newest.collect::<Vec<_>>(), [(7, 11), (6, 9), (5, 6), (3, 5), (2, 7), (1, 2)]);
+    let deleted = store.delete_message(UserId(1), UserId(2), MessageId(2), NOW).await.unwrap();
+    assert_eq!(deleted.unwrap().version.0, 12);
 }
 
 #[test]

@@ -25,21 +25,32 @@ pub async fn measure(workshop: &Workshop, plan: Plan, report: &mut Report) -> Re
     Ok(())
 }
 
-/// One turn of a build among several, under the name `name`.
+/// The loads by which builds are compared.
+const COMPARED: [(&str, Transport, usize, usize); 3] = [
+    ("100 pairs x 8", Transport::WebSocket, 100, 8),
+    ("20 pairs x 1", Transport::WebSocket, 20, 1),
+    ("polling, 100 pairs x 8", Transport::Polling, 100, 8),
+];
+
+/// One turn of a build among several, with its name, and of the ceiling, which is not asked to poll.
 pub async fn compared(
     workshop: &Workshop,
+    (peer, name): (Peer, String),
     plan: Plan,
-    name: &str,
+    only: Option<&str>,
     report: &mut Report,
 ) -> Result<()> {
-    for (transport, what) in
-        [(Transport::WebSocket, "100 pairs x 8"), (Transport::Polling, "polling, 100 pairs x 8")]
-    {
-        let server = Server::start(workshop, Peer::Visavis).await?;
-        let people = people::pairs(&server.address, 100).await?;
-        let measured = load::run(&server, &people, by(transport, 8, plan)).await?;
-        report.add(&format!("rate, {what}"), name, "messages/s", measured.rate);
-        report.add(&format!("cpu, {what}"), name, "us/message", measured.cpu_us);
+    for (what, transport, pairs, in_flight) in COMPARED {
+        let is_wanted = only.is_none_or(|only| only == what);
+        if !is_wanted || (peer == Peer::Ceiling && transport == Transport::Polling) {
+            continue;
+        }
+        let server = Server::start(workshop, peer).await?;
+        let people = people::pairs(&server.address, pairs).await?;
+        let measured = load::run(&server, &people, by(transport, in_flight, plan)).await?;
+        report.add(&format!("rate, {what}"), &name, "messages/s", measured.rate);
+        report.add(&format!("cpu, {what}"), &name, "us/message", measured.cpu_us);
+        report.add(&format!("writes, {what}"), &name, "bytes/message", measured.disk_bytes);
         server.end().await?;
     }
     Ok(())

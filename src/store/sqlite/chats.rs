@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use super::SqliteStore;
 use super::conversations::{Conversation, ConversationId, Latest};
+use super::statements::Keeping;
 use super::users::user;
 use crate::domain::{Chat, MessageId, ReadMark, ReadState, User, UserId};
 use crate::store::{ChatStore, Opened, OwnChange, Reply};
@@ -139,7 +140,7 @@ impl ChatStore for SqliteStore {
 }
 
 fn open(
-    connection: &Connection,
+    connection: &Keeping<'_>,
     owner: UserId,
     partner_id: UserId,
     at: OffsetDateTime,
@@ -157,7 +158,8 @@ fn open(
     let found = Conversation::find(connection, owner, partner_id)?;
     let mut found = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     found.list(connection, owner, at, latest)?;
-    let change = found.save_listed(connection, None)?;
+    let change = found.change(None);
+    found.save_listed(connection)?;
     Ok(Some(Opened { partner, change: Some(change) }))
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use time::OffsetDateTime;
 
-use super::statements::Prepared;
+use super::statements::{Keeping, Prepared};
 use crate::domain::{ConversationState, MessageId, MessageState, Pair, ReadState, UserId, Version};
 use crate::store::{Change, OwnChange};
 
@@ -68,19 +68,21 @@ pub(super) const QUERIES: &[&str] = &[FIND, NEWEST_LISTED, MAKE, SAVE, SAVE_LIST
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConversationId(pub i64);
 
-/// The row of two people. What is changed in it is kept by one of the two `save` methods, which
-/// raise the version.
+/// The row of two people. What is changed in it is kept by one of the two `save` methods, or by
+/// [`super::unsaved::Unsaved`] at the end of the transaction.
+#[derive(Debug, Clone)]
 pub(super) struct Conversation {
     pub id: ConversationId,
     pub last_message_id: MessageId,
     pub version: Version,
-    people: Pair,
+    pub people: Pair,
     low: Side,
     /// Of no use where somebody writes to themselves: both are the low side then.
     high: Side,
 }
 
 /// What one of the two people has of it.
+#[derive(Debug, Clone)]
 pub(super) struct Side {
     /// Milliseconds since 1970; `None` while the chat is not in the person's list.
     listed_at: Option<i64>,
@@ -185,7 +187,7 @@ impl Conversation {
     /// that came there in the same millisecond, and one that came there before the clock was put back.
     pub(super) fn list(
         &mut self,
-        connection: &Connection,
+        connection: &Keeping<'_>,
         user: UserId,
         now: OffsetDateTime,
         latest: &Latest,
@@ -200,6 +202,7 @@ impl Conversation {
             // On top already, where it stays however many messages a millisecond has.
             latest
         } else {
+            connection.unsaved.save(connection)?;
             match newest_listed(connection, user)? {
                 None => now,
                 Some(newest) if side.listed_at == Some(newest) => newest.max(now),
@@ -211,20 +214,32 @@ impl Conversation {
         Ok(())
     }
 
-    /// The version after the next [`Conversation::save`] or [`Conversation::save_listed`].
+    /// The version after the next [`Conversation::change`].
     pub(super) fn next_version(&self) -> Version {
         self.version.next()
     }
 
+    /// Raises the version, and gives the change, of which `message` is a part.
+    pub(super) fn change(&mut self, message: Option<MessageState>) -> Change {
+        let after = self.version;
+        self.version = self.next_version();
+        let people = self.people;
+        let seen = |user| self.side(user).is_listed().then(|| self.seen_by(user));
+        let mut states = people.people().map(seen);
+        let states = [states.next().flatten(), states.next().flatten()];
+        Change { people, after, states, message }
+    }
+
     /// Keeps marks and blocks, and gives the change, of which `message` is a part.
     pub(super) fn save(
-        self,
+        mut self,
         connection: &Connection,
         message: Option<MessageState>,
     ) -> rusqlite::Result<Change> {
+        let change = self.change(message);
         connection.prepare_cached(SAVE)?.execute(params![
             self.id.0,
-            self.next_version().0,
+            self.version.0,
             self.low.read.new_message_count,
             self.low.read.last_read_id.0,
             self.low.last_delivered_id.0,
@@ -234,27 +249,23 @@ impl Conversation {
             self.high.last_delivered_id.0,
             self.high.blocks,
         ])?;
-        Ok(self.changed(message))
+        Ok(change)
     }
 
-    /// Keeps the last message, the counts and where the chat stands in the lists.
-    pub(super) fn save_listed(
-        self,
-        connection: &impl Prepared,
-        message: Option<MessageState>,
-    ) -> rusqlite::Result<Change> {
-        connection.with(SAVE_LISTED, |save| {
+    /// Keeps the version, the last message, the counts and where the chat stands in the lists.
+    pub(super) fn save_listed(&self, connection: &impl Prepared) -> rusqlite::Result<()> {
+        let saved = connection.with(SAVE_LISTED, |save| {
             save.execute(params![
                 self.id.0,
-                self.next_version().0,
+                self.version.0,
                 self.low.read.new_message_count,
                 self.high.read.new_message_count,
                 self.last_message_id.0,
                 self.low.listed_at,
                 self.high.listed_at,
             ])
-        })?;
-        Ok(self.changed(message))
+        });
+        saved.map(drop)
     }
 
     /// As `user`, one of the two, sees it.
@@ -284,17 +295,6 @@ impl Conversation {
         let mut state = self.seen_by(user);
         state.version = self.next_version();
         Ok(OwnChange { state, change: Some(self.save(connection, None)?) })
-    }
-
-    /// The change that was kept.
-    fn changed(mut self, message: Option<MessageState>) -> Change {
-        let after = self.version;
-        self.version = self.next_version();
-        let people = self.people;
-        let seen = |user| self.side(user).is_listed().then(|| self.seen_by(user));
-        let mut states = people.people().map(seen);
-        let states = [states.next().flatten(), states.next().flatten()];
-        Change { people, after, states, message }
     }
 }
 

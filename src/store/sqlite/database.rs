@@ -79,8 +79,10 @@ struct Left {
 const CHECKPOINT_WAITS: u32 = 250;
 const CHECKPOINT_WAIT: Duration = Duration::from_millis(20);
 
-/// How many frames of the log may wait to be folded into the file: as many as SQLite takes by itself.
-const LONG_LOG_FRAMES: i64 = 1000;
+/// How many frames of the log may wait to be folded into the file. SQLite would take 1000 by itself. A page that
+/// was changed several times meanwhile is written to the file once, and each fold waits for the disk three
+/// times. The index of the log has a part for each 4096 frames, which a reader looks through in turn.
+const LONG_LOG_FRAMES: i64 = 4000;
 
 impl<'a> Database<'a> {
     /// Over a connection that may write. From here on nobody but SQLite may write to the file.

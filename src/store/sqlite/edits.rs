@@ -12,18 +12,20 @@ use crate::domain::{ClientId, MessageId, MessageState, Timestamp, UserId};
 use crate::store::{Changed, EditStore, MessageEdit, NotDeleted, NotEdited, Reply};
 
 const MESSAGE: &str = "
-SELECT id, sender_id, message, timestamp, version, edited_at, deleted_at, client_id
+SELECT
+    id, sender_id, message, timestamp, coalesce(changed_version, version), edited_at, deleted_at,
+    client_id
 FROM messages
 WHERE id = ?1 AND conversation_id = ?2";
 
 const SET_TEXT: &str = "
 UPDATE messages
-SET message = ?2, edited_at = ?3, version = ?4
+SET message = ?2, edited_at = ?3, changed_version = ?4
 WHERE id = ?1";
 
 const DELETE: &str = "
 UPDATE messages
-SET message = '', deleted_at = ?2, version = ?3
+SET message = '', deleted_at = ?2, changed_version = ?3
 WHERE id = ?1";
 
 const OUTCOME: &str = "

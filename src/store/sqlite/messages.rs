@@ -155,8 +155,12 @@ fn add(
     let (sender, receiver) = (message.sender, message.receiver);
     let (text, client_id) = (message.body.as_str(), message.client_id);
     // Looked up only when there is something to refuse: most messages come once.
-    let before = || sent_before(connection, sender, receiver, text, client_id);
-    let Some(mut conversation) = Conversation::find_listed(connection, sender, receiver)? else {
+    let before = || {
+        connection.unsaved.save(connection)?;
+        sent_before(connection, sender, receiver, text, client_id)
+    };
+    let Some(mut conversation) = connection.unsaved.find_listed(connection, sender, receiver)?
+    else {
         return Ok(before()?.unwrap_or(Err(NotAdded::NoChat)));
     };
     if let Some(blocked) = why_not(&conversation, sender, receiver) {
@@ -198,7 +202,8 @@ fn add(
         deleted_at: None,
         client_id,
     };
-    let change = Some(conversation.save_listed(connection, Some(state))?);
+    let change = Some(conversation.change(Some(state)));
+    connection.unsaved.add(conversation);
     Ok(Ok(Added { id, timestamp, duplicate: false, opened_chat, version, change }))
 }
 

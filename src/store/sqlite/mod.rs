@@ -25,6 +25,7 @@ mod read_only;
 mod sessions;
 mod startup_check;
 mod statements;
+mod unsaved;
 mod users;
 mod wal_index;
 mod writer;

@@ -23,16 +23,18 @@ const BEGIN_EPOCH: &str = "UPDATE meta SET epoch = randomblob(16) WHERE epoch = 
 /// `PRAGMA application_id` of our databases, as `schema.sql` sets it.
 const APPLICATION_ID: i64 = 1_986_622_326;
 /// `PRAGMA user_version` of the schema that this program reads and writes.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 /// What makes a database of version 1 one of version 2, and so on: one step for each version.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
-/// What a write-ahead log that grew beyond is cut to when it is used again.
-const LOG_BYTES_MAX: u64 = 4 << 20;
+/// What a write-ahead log that grew beyond is cut to when it is used again: more than it grows to before it is
+/// folded, since a file that is cut and grows again costs the file system more than one that is written over.
+const LOG_BYTES_MAX: u64 = 32 << 20;
 
 /// How large a database is checked at each start: reading that much takes well under a second.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;

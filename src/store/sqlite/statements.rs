@@ -6,6 +6,8 @@ use std::ops::Deref;
 
 use rusqlite::{Connection, PrepFlags, Statement};
 
+use super::unsaved::Unsaved;
+
 /// A connection, which prepares statements or has them already.
 pub(super) trait Prepared {
     /// Calls `run` with the statement for `sql`. `run` must not use another one in this way.
@@ -31,11 +33,13 @@ impl Prepared for Connection {
 pub(super) struct Keeping<'a> {
     connection: &'a Connection,
     kept: RefCell<Vec<(&'static str, Statement<'a>)>>,
+    /// What the transaction under way has still to write.
+    pub unsaved: Unsaved,
 }
 
 impl<'a> Keeping<'a> {
     pub(super) fn new(connection: &'a Connection) -> Self {
-        Self { connection, kept: RefCell::default() }
+        Self { connection, kept: RefCell::default(), unsaved: Unsaved::default() }
     }
 }
 

@@ -4,10 +4,11 @@
 //! only then: whatever was acknowledged is on disk, in the file that has the database's name.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 
 use super::database::{Database, Erased};
@@ -61,8 +62,27 @@ impl From<NotStored> for StoreError {
     }
 }
 
+/// The answers of one transaction. Dropping them gives them, so that they are given in any case.
+struct Answers {
+    each: Vec<Answer>,
+    outcome: Result<(), NotStored>,
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for answer in self.each.drain(..) {
+            answer(self.outcome.clone());
+        }
+    }
+}
+
+/// The runtime whose workers give the answers: the first one with several workers from which something was
+/// submitted. The thread gives them itself where there is none.
+type Answering = Arc<OnceLock<Handle>>;
+
 pub(super) struct Writer {
     queue: SyncSender<Task>,
+    runtime: Answering,
     watch: Arc<FileWatch>,
     erased: Erased,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -75,16 +95,18 @@ impl Writer {
         let erased = Erased::after_start();
         let (ready, is_ready) = sync_channel(1);
         let (watched, noted) = (Arc::clone(&watch), erased.clone());
+        let runtime = Answering::default();
+        let answering = Arc::clone(&runtime);
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
             let mut database = Database::new(&connection, watched, noted);
             _ = ready.send(());
-            write_all(&mut database, &waiting);
+            write_all(&mut database, &waiting, &answering);
             let end = database.end();
             end.apply(connection);
         })?;
         // What is done to the file from now on is noticed. Fails only when the thread has panicked.
         _ = is_ready.recv();
-        Ok(Self { queue, watch, erased, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, runtime, watch, erased, thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn erased(&self) -> Erased {
@@ -102,7 +124,8 @@ impl Writer {
 
     /// As [`Writer::submit`], without the savepoint, which costs a tenth of a message: when `act` fails after
     /// it has changed something, nothing is stored of all that shares the transaction. For actions that
-    /// only a failing disk can end there, which seldom spares the others.
+    /// only a failing disk can end there, which seldom spares the others. `act` finds in the tables what
+    /// [`super::unsaved::Unsaved`] has not written yet only after it has had that written.
     pub(super) fn submit_bare<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
@@ -121,6 +144,12 @@ impl Writer {
         &self,
         act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<T> {
+        if self.runtime.get().is_none()
+            && let Ok(runtime) = Handle::try_current()
+            && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            _ = self.runtime.set(runtime);
+        }
         let (sender, receiver) = oneshot::channel();
         let watch = Arc::clone(&self.watch);
         let action: Action = Box::new(move |connection| {
@@ -196,7 +225,7 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>) {
+fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>, runtime: &OnceLock<Handle>) {
     let mut next = None;
     while let Some(task) = next.take().or_else(|| waiting.recv().ok()) {
         match task {
@@ -210,7 +239,8 @@ fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>) {
                     Err(_) => None,
                 });
                 // Fused: after a task of another kind nothing more is taken from the queue.
-                write_batch(database, std::iter::once(first).chain(more.fuse()).take(BATCH_MAX));
+                let batch = std::iter::once(first).chain(more.fuse()).take(BATCH_MAX);
+                write_batch(database, batch, runtime);
             }
             Task::Look(sender) => _ = sender.send(database.look()),
             Task::Close => return,
@@ -219,7 +249,11 @@ fn write_all(database: &mut Database<'_>, waiting: &Receiver<Task>) {
 }
 
 /// Runs the actions in one transaction, or in several where an error ends one early.
-fn write_batch(database: &mut Database<'_>, batch: impl Iterator<Item = Action>) {
+fn write_batch(
+    database: &mut Database<'_>,
+    batch: impl Iterator<Item = Action>,
+    runtime: &OnceLock<Handle>,
+) {
     let mut batch = batch.peekable();
     while batch.peek().is_some() {
         // Before anything is written: the log may belong to another file by now.
@@ -242,8 +276,11 @@ fn write_batch(database: &mut Database<'_>, batch: impl Iterator<Item = Action>)
                 tracing::error!(error = %cause, "{} writes were not stored: {cause}", answers.len());
             }
         }
-        for answer in answers {
-            answer(outcome.clone().map(drop));
+        let answers = Answers { each: answers, outcome: outcome.map(drop) };
+        // One task for all: tasks that this thread woke one by one would each need a lock, and a worker.
+        match runtime.get() {
+            Some(runtime) => drop(runtime.spawn(async move { drop(answers) })),
+            None => drop(answers),
         }
         database.fold_if_long();
     }
@@ -257,6 +294,7 @@ fn run_transaction(
     answers: &mut Vec<Answer>,
 ) -> Result<Option<Extent>, NotStored> {
     let Database { connection, watch, .. } = database;
+    connection.unsaved.forget();
     if let Err(cause) = run(connection, "BEGIN IMMEDIATE") {
         // Nobody's action can run now; dropping an action tells its caller so. Who has been told may
         // come again at once, and is for the next attempt: so all are taken before any is dropped.
@@ -280,7 +318,8 @@ fn run_transaction(
             return Err(NotStored::OutOfService);
         }
     }
-    run(connection, "COMMIT").inspect_err(|error| {
+    let saved = connection.unsaved.save(connection);
+    saved.and_then(|()| run(connection, "COMMIT")).inspect_err(|error| {
         watch.note(error);
         roll_back(connection);
     })?;
@@ -288,7 +327,7 @@ fn run_transaction(
     watch.look().map(Some).ok_or(NotStored::OutOfService)
 }
 
-fn roll_back(connection: &Connection) {
+pub(super) fn roll_back(connection: &Connection) {
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
     {
@@ -300,6 +339,7 @@ fn behind_savepoint<T>(
     connection: &Keeping<'_>,
     act: impl FnOnce(&Keeping<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
+    connection.unsaved.save(connection)?;
     run(connection, "SAVEPOINT action")?;
     match act(connection) {
         Ok(value) => run(connection, "RELEASE action").map(|()| value),
