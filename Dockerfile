@@ -1,4 +1,4 @@
-# The program is built with Rust and Node (for the two packages that pages load), and runs alone.
+# The program is built with Rust and Node (for the scripts and styles of its pages), and runs alone.
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends nodejs npm \

@@ -10,6 +10,7 @@
 # make deny   licences, sources and duplicates of what is built in; installs cargo-deny
 # make audit  known holes in it; asks the network
 # make bench  measures it beside other servers, in MODE quick or full, into docs/performance.md
+# make bench-client  measures only how our page loads and scrolls in Chromium, in MODE, into the same page
 # make bench-check  compares the instructions that a message takes with the baseline
 
 CHROMIUM ?= /usr/bin/chromium
@@ -20,7 +21,7 @@ node_modules_ready := node_modules/.installed-for-tests
 
 .PHONY: run test check settings-table protocol deny audit test-rust test-model test-protocol test-python \
   test-attack test-chaos test-browser test-proxies attack chaos fuzz clean \
-  bench bench-check bench-baseline bench-programs
+  bench bench-client bench-check bench-baseline bench-programs
 
 run:
 	cargo run --release
@@ -36,7 +37,7 @@ target/debug/visavis: $(node_modules_ready) FORCE
 FORCE:
 
 test-model:
-	node --test tests/model/*.test.mjs
+	node --test tests/model/*.test.mjs tests/support/*.test.mjs
 
 # They mostly wait.
 test-protocol: target/debug/visavis
@@ -130,8 +131,11 @@ $(proxies):
 	$(as_root) apt-get install --yes --no-install-recommends $(notdir $@)
 
 bench: bench-programs bench/peers/node/node_modules/.built bench/peers/bun/node_modules/.built \
-  bench/peers/python/.venv/.installed bench/peers/flask/.venv/.installed
+  bench/peers/python/.venv/.installed bench/peers/flask/.venv/.installed $(CHROMIUM)
 	target/release/visavis-bench measure --mode $(or $(MODE),quick)
+
+bench-client: bench-programs $(CHROMIUM)
+	target/release/visavis-bench measure --mode $(or $(MODE),quick) --only client
 
 bench-check: bench-programs $(VALGRIND)
 	target/release/visavis-bench instructions
@@ -139,7 +143,7 @@ bench-check: bench-programs $(VALGRIND)
 bench-baseline: bench-programs $(VALGRIND)
 	target/release/visavis-bench instructions --keep
 
-bench-programs:
+bench-programs: $(node_modules_ready)
 	cargo build --release --workspace
 
 # The one package that has native code is compiled against the Node that is here.

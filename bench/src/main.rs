@@ -3,6 +3,7 @@
 
 mod ceiling;
 mod chart;
+mod client_page;
 mod http;
 mod instructions;
 mod kernel;
@@ -36,15 +37,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measure every server, print the tables, and write them into docs/performance.md
+    /// Measure every server and our page, print the tables, and write them into docs/performance.md
     Measure {
         #[arg(long, default_value = "quick")]
         mode: Mode,
-        /// Only what is named so, as in throughput; then nothing is written
+        /// Only this part. Nothing is written then, but for the client, which has a table of its own
         #[arg(long)]
-        only: Option<String>,
+        only: Option<Part>,
     },
-    /// Write the tables and charts of the last measurement again
+    /// Write the tables and charts of the last measurements again
     Draw,
     /// Count the instructions that a message takes, and compare them with the baseline
     Instructions {
@@ -75,14 +76,26 @@ enum Mode {
     Full,
 }
 
+/// A part of the measurement that makes sense alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Throughput,
+    Latency,
+    Idle,
+    Storm,
+    Pages,
+    Growth,
+    Client,
+}
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no root")?.to_owned();
     let visavis = root.join("target/release/visavis");
     let workshop = Workshop { root, visavis };
     match Arguments::parse().command {
-        Task::Measure { mode, only } => measure(&workshop, mode, only.as_deref()).await,
-        Task::Draw => draw(&workshop, &Report::read(&results(&workshop))?),
+        Task::Measure { mode, only } => measure(&workshop, mode, only).await,
+        Task::Draw => draw(&workshop),
         Task::Instructions { keep } => instructions::check(&workshop, keep).await,
         Task::Compare { programs, rounds, lasts, only } => {
             let lasts = Duration::from_millis(lasts);
@@ -93,45 +106,69 @@ async fn main() -> Result<()> {
     }
 }
 
-async fn measure(workshop: &Workshop, mode: Mode, only: Option<&str>) -> Result<()> {
+async fn measure(workshop: &Workshop, mode: Mode, only: Option<Part>) -> Result<()> {
     let (plan, mode) = match mode {
         Mode::Quick => (Plan::quick(), "quick"),
         Mode::Full => (Plan::full(), "full"),
     };
+    let is_client_wanted = only.is_none_or(|only| only == Part::Client);
+    if is_client_wanted {
+        // Found missing now, and not after half an hour.
+        measures::client::chromium()?;
+    }
+    if only != Some(Part::Client) {
+        let report = servers(workshop, plan, mode, only).await?;
+        println!("{}", page::tables(&report));
+        if only.is_none() {
+            report.write(&results(workshop))?;
+        }
+    }
+    if is_client_wanted {
+        eprintln!("{:?}", Part::Client);
+        let mut report = report_of(mode, versions_of_client(workshop)?)?;
+        measures::client::measure(workshop, plan, &mut report).await?;
+        report.write(&results_of_client(workshop))?;
+        draw(workshop)?;
+    }
+    Ok(())
+}
+
+/// Measures all servers, or one part of that.
+async fn servers(
+    workshop: &Workshop,
+    plan: Plan,
+    mode: &str,
+    only: Option<Part>,
+) -> Result<Report> {
     let mut report = report_of(mode, versions(workshop)?)?;
-    let is_wanted = |name: &str| {
-        let wanted = only.is_none_or(|only| only == name);
+    let is_wanted = |part: Part| {
+        let wanted = only.is_none_or(|only| only == part);
         if wanted {
-            eprintln!("{name}");
+            eprintln!("{part:?}");
         }
         wanted
     };
-    if is_wanted("throughput") {
+    if is_wanted(Part::Throughput) {
         measures::throughput::measure(workshop, plan, &mut report).await?;
     }
-    if is_wanted("latency") {
+    if is_wanted(Part::Latency) {
         measures::latency::measure(workshop, plan, &mut report).await?;
     }
-    if is_wanted("idle") {
+    if is_wanted(Part::Idle) {
         measures::idle::measure(workshop, plan, &mut report).await?;
     }
-    if is_wanted("storm") {
+    if is_wanted(Part::Storm) {
         measures::storm::measure(workshop, plan, &mut report).await?;
     }
-    if is_wanted("pages") {
+    if is_wanted(Part::Pages) {
         measures::pages::measure(workshop, plan, &mut report).await?;
     }
-    if is_wanted("growth") {
+    if is_wanted(Part::Growth) {
         let (_folder, largest) = measures::growth::measure(workshop, plan, &mut report).await?;
-        eprintln!("start");
+        eprintln!("Start");
         measures::start::measure(workshop, plan, &largest, &mut report).await?;
     }
-    println!("{}", page::tables(&report));
-    if only.is_none() {
-        draw(workshop, &report)?;
-        report.write(&results(workshop))?;
-    }
-    Ok(())
+    Ok(report)
 }
 
 async fn compare(
@@ -172,21 +209,27 @@ fn report_of(mode: &str, versions: Vec<String>) -> Result<Report> {
     })
 }
 
-fn draw(workshop: &Workshop, report: &Report) -> Result<()> {
+fn draw(workshop: &Workshop) -> Result<()> {
     let docs = workshop.root.join("docs");
-    page::write(report, &docs.join("performance.md"), &docs.join("performance"))
+    let folder = docs.join("performance");
+    let client = client_page::table(
+        &Report::read(&results_of_client(workshop))?,
+        &Report::read(&folder.join("client-before.json"))?,
+    );
+    let page = docs.join("performance.md");
+    page::write(&Report::read(&results(workshop))?, &page, &folder)?;
+    page::replace(&page, client_page::MARKS, &client)
 }
 
 fn results(workshop: &Workshop) -> PathBuf {
     workshop.root.join("docs/performance/results.json")
 }
 
+fn results_of_client(workshop: &Workshop) -> PathBuf {
+    workshop.root.join("docs/performance/client.json")
+}
+
 fn versions(workshop: &Workshop) -> Result<Vec<String>> {
-    let said = |program: &Path, argument: &str| -> Result<String> {
-        let output = Command::new(program).arg(argument).output();
-        let output = output.with_context(|| format!("cannot run {}", program.display()))?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    };
     Ok(vec![
         said(&workshop.program(Peer::Visavis)?, "--version")?,
         said(Path::new("rustc"), "--version")?,
@@ -194,4 +237,18 @@ fn versions(workshop: &Workshop) -> Result<Vec<String>> {
         format!("Bun {}", said(&workshop.program(Peer::Bun)?, "--version")?),
         said(&workshop.program(Peer::Python)?, "--version")?,
     ])
+}
+
+fn versions_of_client(workshop: &Workshop) -> Result<Vec<String>> {
+    let chromium = said(&measures::client::chromium()?, "--version")?;
+    // Where it was built matters less.
+    let chromium = chromium.split(" built").next().unwrap_or_default();
+    Ok(vec![said(&workshop.program(Peer::Visavis)?, "--version")?, chromium.to_owned()])
+}
+
+/// What `program` answers to `argument`.
+fn said(program: &Path, argument: &str) -> Result<String> {
+    let output = Command::new(program).arg(argument).output();
+    let output = output.with_context(|| format!("cannot run {}", program.display()))?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

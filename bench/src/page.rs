@@ -13,16 +13,13 @@ use crate::report::Report;
 use crate::servers::Peer;
 use crate::targets::{self, Goal};
 
-const BEGIN: &str = "<!-- measured: from here on written by make bench -->";
-const END: &str = "<!-- measured: until here -->";
+/// Between which the tables of the servers stand.
+const MARKS: [&str; 2] =
+    ["<!-- measured: from here on written by make bench -->", "<!-- measured: until here -->"];
 
 /// Writes the tables into `page`, and the charts into `folder`.
 pub fn write(report: &Report, page: &Path, folder: &Path) -> Result<()> {
-    let text = fs::read_to_string(page).with_context(|| format!("{}", page.display()))?;
-    let (before, rest) =
-        text.split_once(BEGIN).context("the page has no mark where tables begin")?;
-    let (_, after) = rest.split_once(END).context("the page has no mark where tables end")?;
-    fs::write(page, format!("{before}{BEGIN}\n{}{END}{after}", tables(report)))?;
+    replace(page, MARKS, &tables(report))?;
     fs::create_dir_all(folder)?;
     for (name, chart) in charts(report) {
         fs::write(folder.join(name), chart)?;
@@ -30,19 +27,18 @@ pub fn write(report: &Report, page: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Puts `tables` between two marks of `page`.
+pub fn replace(page: &Path, [begin, end]: [&str; 2], tables: &str) -> Result<()> {
+    let text = fs::read_to_string(page).with_context(|| format!("{}", page.display()))?;
+    let (before, rest) =
+        text.split_once(begin).context("the page has no mark where tables begin")?;
+    let (_, after) = rest.split_once(end).context("the page has no mark where tables end")?;
+    Ok(fs::write(page, format!("{before}{begin}\n{tables}{end}{after}"))?)
+}
+
 /// What was reached, and every figure.
 pub fn tables(report: &Report) -> String {
-    let machine = &report.machine;
-    let mut text = format!(
-        "\nMeasured on {}, {} mode, on {} cores of {}, {} GiB, Linux {}; {}.\n\n",
-        report.date,
-        report.mode,
-        machine.cores,
-        machine.processor,
-        machine.memory_gib,
-        machine.kernel,
-        report.versions.join(", "),
-    );
+    let mut text = measured_on(report);
     text += "| to reach | goal | measured | |\n| --- | ---: | ---: | --- |\n";
     for target in targets::of(report) {
         let goal = match target.goal {
@@ -75,6 +71,21 @@ pub fn tables(report: &Report) -> String {
     }
     text.push('\n');
     text
+}
+
+/// When and where it was measured, as a paragraph.
+pub fn measured_on(report: &Report) -> String {
+    let machine = &report.machine;
+    format!(
+        "\nMeasured on {}, {} mode, on {} cores of {}, {} GiB, Linux {}; {}.\n\n",
+        report.date,
+        report.mode,
+        machine.cores,
+        machine.processor,
+        machine.memory_gib,
+        machine.kernel,
+        report.versions.join(", "),
+    )
 }
 
 fn charts(report: &Report) -> Vec<(&'static str, String)> {

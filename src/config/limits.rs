@@ -187,7 +187,7 @@ pub const LIMITS: [Limit; LIMITS_COUNT] = [
         counted_by: CountedBy::Address,
         default: per_minute(6000),
         noun: "files",
-        help: "Static files from one address; a first visit loads some fifty",
+        help: "Static files from one address; a first visit loads some five",
     },
     Limit {
         action: LimitedAction::SendPacket,

@@ -24,19 +24,16 @@ use tower_http::services::fs::{Backend, File, Metadata, TokioBackend, TokioFile}
 
 use super::methods;
 
+/// What our pages load, and beside each text file the same compressed, as `build.rs` has made them.
 #[derive(RustEmbed)]
-#[folder = "static/"]
-struct Own;
+#[folder = "$OUT_DIR/site/"]
+struct Site;
 
+/// What browsers need to load the modules of our source one by one from a folder: packages of npm as
+/// modules, and the indexes of folders. Empty in a release build.
 #[derive(RustEmbed)]
-#[folder = "$OUT_DIR/vendor/"]
-#[prefix = "vendor/"]
-struct Vendor;
-
-/// The text files of both, as `build.rs` has compressed them.
-#[derive(RustEmbed)]
-#[folder = "$OUT_DIR/compressed/"]
-struct Compressed;
+#[folder = "$OUT_DIR/modules/"]
+struct Modules;
 
 /// What browsers may do with a file whose address changes with what is in it.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -44,7 +41,7 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 /// Changes whenever an embedded file does.
 static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
     let mut digest = Sha256::new();
-    for name in Own::iter().chain(Vendor::iter()) {
+    for name in Site::iter() {
         let file = embedded(Path::new(&*name));
         digest.update(name.as_bytes());
         digest.update(file.map(|file| file.metadata.sha256_hash()).unwrap_or_default());
@@ -54,8 +51,8 @@ static FINGERPRINT: LazyLock<String> = LazyLock::new(|| {
     format!("{:016x}", u64::from_be_bytes(start))
 });
 
-/// Where the static file `name` is found, as in `/static/~1f0c…/css/base.css`. Modules and styles
-/// name each other relative to themselves, so that what they load carries the fingerprint as well.
+/// Where the static file `name` is found, as in `/static/~1f0c…/css/visavis.css`. Files name each other
+/// relative to themselves, so that what they load carries the fingerprint as well.
 pub fn address(name: &str) -> String {
     format!("/static/~{}/{name}", *FINGERPRINT)
 }
@@ -132,6 +129,10 @@ impl Overlay {
     /// The file on disk of that name, unless it lies (or a link leads) outside the folder.
     async fn on_disk(&self, name: &Path) -> Option<PathBuf> {
         let folder = self.folder.as_ref()?;
+        // The source of such a module imports a package by its name, which browsers do not know.
+        if Modules::get(name.to_str()?).is_some() {
+            return None;
+        }
         let folder = tokio::fs::canonicalize(folder).await.ok()?;
         let file = tokio::fs::canonicalize(folder.join(name)).await.ok()?;
         let metadata = tokio::fs::metadata(&file).await.ok()?;
@@ -154,7 +155,7 @@ fn name_of(path: &Path) -> io::Result<&Path> {
 
 fn embedded(name: &Path) -> io::Result<EmbeddedFile> {
     let name = name.to_str().ok_or(ErrorKind::NotFound)?;
-    let file = Own::get(name).or_else(|| Vendor::get(name)).or_else(|| Compressed::get(name));
+    let file = Site::get(name).or_else(|| Modules::get(name));
     file.ok_or_else(|| ErrorKind::NotFound.into())
 }
 

@@ -19,8 +19,6 @@ use crate::config::{self, PublicUrl};
 use crate::domain::{Error, TypedName, TypedPassword, UserId};
 use crate::service::{Login, Registration};
 
-/// The cookie that names who has logged out, for our login page.
-const LOGGED_OUT: &str = "visavis_logged_out";
 /// How long the login page may stay out of reach after a logout.
 const LOGGED_OUT_SECONDS: u32 = 30 * 24 * 3600;
 
@@ -190,9 +188,11 @@ fn to_login(site: &Site, left: Option<UserId>) -> Response {
     let mut response = redirect("/login");
     if let Some(user_id) = left.filter(|_| !site.views.are_a_deployments()) {
         let path = site.public_url.as_ref().map(PublicUrl::path).unwrap_or_default();
-        let secure = if site.public_url.as_ref().is_some_and(PublicUrl::is_https) { "; Secure" } else { "" };
+        let secure =
+            if site.public_url.as_ref().is_some_and(PublicUrl::is_https) { "; Secure" } else { "" };
+        let name = site.views.logged_out_cookie();
         let cookie = format!(
-            "{LOGGED_OUT}={user_id}; Path={path}/; Max-Age={LOGGED_OUT_SECONDS}; SameSite=Lax{secure}"
+            "{name}={user_id}; Path={path}/; Max-Age={LOGGED_OUT_SECONDS}; SameSite=Lax{secure}"
         );
         if let Ok(cookie) = cookie.parse() {
             response.headers_mut().append(header::SET_COOKIE, cookie);

@@ -107,7 +107,7 @@ mod tests {
             ("/talk/login", Some("/talk")),
             ("/our/talk/socket.io/", Some("/our/talk")),
             ("/talk/", Some("/talk")),
-            ("/talk/static/css/base.css", Some("/talk")),
+            ("/talk/static/css/visavis.css", Some("/talk")),
             ("/nowhere", None),
             ("/a/b/", None),
         ] {

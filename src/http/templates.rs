@@ -23,7 +23,7 @@ struct Embedded;
 /// for.
 const ENDINGS: [&str; 9] = ["html", "htm", "xhtml", "xml", "svg", "txt", "j2", "jinja", "jinja2"];
 
-/// What templates are drawn in: Flask's world, and `asset('css/base.css')`, the address under which
+/// What templates are drawn in: Flask's world, and `asset('css/visavis.css')`, the address under which
 /// browsers keep a static file. The chat lies below the path `root`, or at none.
 fn environment(root: &str) -> Environment<'static> {
     let mut environment = jinja::environment(root);

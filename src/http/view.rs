@@ -11,6 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 
+use super::cookies::SessionCookie;
 use super::jinja::Asked;
 use super::session::AuthSession;
 use super::templates::{self, Folder};
@@ -92,6 +93,9 @@ pub struct Views {
     embedded: Environment<'static>,
     /// What templates see as that, so that they do not lead to a closed door.
     registration_closed: bool,
+    /// The cookie that names who has logged out, for the scripts of our pages. As the session's, it carries the
+    /// port, so that instances on one host do not forget each other's people.
+    logged_out_cookie: String,
     own: Option<Folder>,
 }
 
@@ -105,14 +109,20 @@ impl Views {
         let root = config.public_url.as_ref().map_or("", PublicUrl::path);
         let embedded = templates::embedded(root)?;
         let registration_closed = !config.is_registration_open();
+        let logged_out_cookie = format!("{}_ended", SessionCookie::new(config).name);
         let Some(path) = &config.templates else {
-            return Ok(Self { embedded, registration_closed, own: None });
+            return Ok(Self { embedded, registration_closed, logged_out_cookie, own: None });
         };
         let own = Folder::new(path, root, config.reload_templates);
         for problem in own.problems() {
             tracing::error!("a template is wrong: {problem}");
         }
-        Ok(Self { embedded, registration_closed, own: Some(own) })
+        Ok(Self { embedded, registration_closed, logged_out_cookie, own: Some(own) })
+    }
+
+    /// The name of the cookie that names who has logged out.
+    pub fn logged_out_cookie(&self) -> &str {
+        &self.logged_out_cookie
     }
 
     /// Reads a deployment's templates again, and logs what is wrong with them. False where there are
@@ -144,9 +154,9 @@ impl Views {
 
     fn draw(&self, name: &str, visit: &Visit, known: Value, apology: &str) -> Response {
         let session = Value::from(Serde(&visit.visitor));
-        let registration_closed = self.registration_closed;
+        let Self { registration_closed, logged_out_cookie, .. } = self;
         let context = |known: Value| {
-            let known = context! { registration_closed, ..known };
+            let known = context! { registration_closed, logged_out_cookie, ..known };
             templates::context_of(&session, Arc::clone(&visit.asked), known)
         };
         let (drawn, explain): (_, &dyn Fn(&minijinja::Error) -> String) = match &self.own {

@@ -95,7 +95,11 @@ impl Protocols {
             return value.to_string();
         }
         if let Some(types) = schema["type"].as_array() {
-            let one = |kind: &Value| self.typed(&json!({ "type": kind }));
+            let one = |kind: &Value| {
+                let mut schema = schema.clone();
+                schema["type"] = kind.clone();
+                self.typed(&schema)
+            };
             return types.iter().map(one).collect::<Vec<_>>().join(" | ");
         }
         match schema["type"].as_str() {

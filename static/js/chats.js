@@ -2,5 +2,7 @@
 
 import { ChatsPage } from "./app/chats_page.js";
 import features from "./features/index.js";
+import { forgetLoggedOut } from "./storage/logged_out.js";
 
+forgetLoggedOut(document);
 new ChatsPage(features).start();

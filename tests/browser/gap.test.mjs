@@ -145,7 +145,7 @@ test("a short look elsewhere asks the server nothing", bounded, () =>
     const bobs = await context.chats();
     await bobs.page.clock.install();
     await bobs.open("ann");
-    await bobs.online();
+    await bobs.loaded();
     let asked = 0;
     bobs.page.on("request", (request) => {
       if (request.postData()?.includes('["catch_up",')) asked += 1;
@@ -212,7 +212,9 @@ for (const lost of ["message", "acknowledgement"]) {
         await bobs.send("only once?");
         await again.shows("only once?", "theirs");
         for (const tab of [again, bobs]) assert.deepEqual(await tab.texts(), ["on its way", "only once?"]);
-        assert.deepEqual([attempts, clientIds.size], [2, 1]);
+        assert.equal(clientIds.size, 1);
+        // A message that is shown as stored need not be sent again.
+        if (lost === "message") assert.equal(attempts, 2);
       }));
   }
 }

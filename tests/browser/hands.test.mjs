@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch, withChat } from "../support/browser.mjs";
+import { OUTAGE, launch, withChat } from "../support/browser.mjs";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -19,7 +19,7 @@ test("on a phone a chat fills the screen, and there are three ways back to the l
   withChat(browser, {}, async (chat) => {
     const [ann] = await chat.friends("ann", "bob", PHONE);
     const tab = await ann.chats();
-    const list = tab.page.getByRole("heading", { name: "Chats" });
+    const list = tab.chat("bob");
     const back = tab.page.getByRole("button", { name: "Back to the chats" });
     const ways = [
       () => back.tap(),
@@ -53,6 +53,21 @@ test("a chat that was left on a phone counts again", bounded, () =>
     await anns.counts("bob", 1);
     await anns.open("bob");
     await anns.counts("bob", 0);
+  }));
+
+test("on a phone the word of a lost connection stands in the middle, and moves nothing", bounded, () =>
+  withChat(browser, { complaints: OUTAGE }, async (chat) => {
+    const [ann] = await chat.friends("ann", "bob", PHONE);
+    const tab = await ann.chats();
+    await tab.open("bob");
+    await tab.loaded();
+    const panel = tab.page.locator("#right-panel");
+    const before = await panel.boundingBox();
+    await chat.server.stop();
+    await tab.banner.filter({ hasText: "No connection" }).waitFor();
+    assert.deepEqual(await panel.boundingBox(), before);
+    const box = await tab.banner.boundingBox();
+    assert.ok(box && Math.abs(box.x + box.width / 2 - PHONE.viewport.width / 2) < 2, JSON.stringify(box));
   }));
 
 test("nothing on a phone is wider than the screen", bounded, () =>

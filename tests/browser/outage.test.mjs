@@ -172,6 +172,7 @@ test("a message whose acknowledgement is lost is stored and shown once", bounded
     assert.equal(cuts, 1, "no acknowledgement was lost");
     await anns.send("third");
     await bobs.shows("third", "theirs");
+    await anns.shows("third", "mine");
     for (const tab of [anns, bobs]) {
       assert.deepEqual(await tab.texts(), ["first", "second", "third"]);
     }

@@ -6,7 +6,6 @@ import { after, before, test } from "node:test";
 import { launch, withChat } from "../support/browser.mjs";
 import { ChatsTab } from "../support/chats_tab.mjs";
 import { Person, texts } from "../support/client.mjs";
-import { beginWithWebSockets } from "../support/held_answers.mjs";
 import { register } from "../support/server.mjs";
 
 /** @import { Page } from "playwright-core" */
@@ -38,7 +37,6 @@ for (const where of ["in a chat that is open", "in a chat that is not open"]) {
   test(`a message received ${where} costs no request and at most 1 kB`, bounded, () =>
     withChat(browser, {}, async (chat) => {
       const [ann, bob] = await chat.friends("ann", "bob");
-      await beginWithWebSockets(bob.context);
       const page = await bob.context.newPage();
       const traffic = trafficOf(page);
       await page.goto("/chats");
@@ -46,7 +44,7 @@ for (const where of ["in a chat that is open", "in a chat that is not open"]) {
       await bobs.online();
       if (where === "in a chat that is open") {
         await bobs.open("ann");
-        await bobs.history.and(page.locator("[data-loaded]")).waitFor();
+        await bobs.loaded();
       }
       // A page that is looked at tells how far its reader has read.
       await bobs.look("hidden");
@@ -74,7 +72,6 @@ test("reading several messages at once is told once", bounded, () =>
     await ann.opens(bob);
     await (await ann.connect()).sendAll(bob, texts("line", 10));
     const { context } = await chat.person("bob");
-    await beginWithWebSockets(context);
     const [page, otherPage] = [await context.newPage(), await context.newPage()];
     const traffic = trafficOf(page);
     await otherPage.goto("/chats");

@@ -169,7 +169,10 @@ async fn the_login_page_shows_who_is_logged_in_and_ends_nothing() {
     let site = Site::start().await;
     let browser = site.user("ann").await;
     let page = browser.get("/login").await.text().await.unwrap();
-    assert!(page.contains(r#"You are logged in as <span dir="auto">ann</span>"#), "{page}");
+    assert!(
+        page.contains(r#"You are logged in as <span class="name" dir="auto">ann</span>"#),
+        "{page}"
+    );
     for way_on in [r#"href="/chats""#, r#"action="/logout" method="post""#, r#"name="password""#] {
         assert!(page.contains(way_on), "{way_on}: {page}");
     }

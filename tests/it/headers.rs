@@ -14,7 +14,7 @@ const PATHS: [&str; 12] = [
     "/",
     "/nowhere",
     "/add",
-    "/static/css/base.css",
+    "/static/css/visavis.css",
     "/static/nothing.css",
     "/socket.io/?EIO=4&transport=polling",
     "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA",

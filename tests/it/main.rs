@@ -34,6 +34,7 @@ mod model;
 mod mount;
 mod operator;
 mod other_sites;
+mod page_load;
 mod pages;
 mod refused_databases;
 mod refused_rows;

@@ -25,7 +25,7 @@ async fn site() -> (Site, TempDir) {
         ("no_ending", "bytes"),
         ("a b&ü.txt", "odd name"),
         ("sub/page.html", "page"),
-        ("css/tokens.css", "own tokens"),
+        ("js/find.js", "own search"),
         ("digits.txt", "0123456789"),
         (".env", SECRET),
         ("sub/.git/config", SECRET),
@@ -132,7 +132,7 @@ async fn a_deployments_files_come_first_file_by_file() {
         ("no_ending", "bytes", "application/octet-stream"),
         ("a%20b&%C3%BC.txt", "odd name", "text/plain; charset=utf-8"),
         ("sub/page.html", "page", "text/html; charset=utf-8"),
-        ("css/tokens.css", "own tokens", "text/css; charset=utf-8"),
+        ("js/find.js", "own search", "text/javascript; charset=utf-8"),
         ("inside.js", "own script", "text/javascript; charset=utf-8"),
         ("chats.js?v=2", "own script", "text/javascript; charset=utf-8"),
     ] {
@@ -141,7 +141,7 @@ async fn a_deployments_files_come_first_file_by_file() {
         assert_eq!(response.headers()["content-type"], kind, "{path}");
         assert_eq!(response.text().await.unwrap(), text, "{path}");
     }
-    let embedded = site.browser().get("/static/css/base.css").await;
+    let embedded = site.browser().get("/static/css/visavis.css").await;
     assert_eq!(embedded.status(), 200);
     assert!(embedded.text().await.unwrap().contains("var(--"));
 }
@@ -159,7 +159,7 @@ async fn a_file_that_changes_is_served_as_it_is_now() {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_revalidated_and_asked_for_in_parts() {
     let (site, _dir) = site().await;
-    for path in ["/static/digits.txt", "/static/css/base.css"] {
+    for path in ["/static/digits.txt", "/static/css/visavis.css"] {
         let whole = site.browser().get(path).await;
         let header = |name| whole.headers()[name].to_str().unwrap().to_owned();
         let (tag, modified) = (header("etag"), header("last-modified"));

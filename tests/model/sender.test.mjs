@@ -29,6 +29,8 @@ class World {
   kept = new Map();
   /** @type {Tab[]} */
   tabs = [];
+  /** @type {string[]} */
+  faults = [];
   /** The ends of what holds or waits for each lock. @type {Map<string, Promise<unknown>>} */
   #locks = new Map();
   locks = /** @type {LockManager} */ (
@@ -71,14 +73,21 @@ class Tab {
     const storage = /** @type {PersonStorage} */ (
       /** @type {unknown} */ ({
         name: "storage",
-        change: async (/** @type {string} */ clientId, /** @type {(entry: Entry) => Entry | null | undefined} */ change) => {
+        change: async (/** @type {string} */ clientId, /** @type {(entry: Entry) => Entry} */ change) => {
           await undefined;
           const entry = world.kept.get(clientId);
           const changed = entry && change(entry);
-          if (changed) world.kept.set(clientId, changed);
-          else if (changed === null) world.kept.delete(clientId);
-          if (changed !== undefined) world.announce(this);
+          if (!changed) return undefined;
+          world.kept.set(clientId, changed);
+          world.announce(this);
+          const isStored = world.stored.some((message) => message.clientId === clientId);
+          if (isStored && mayBeTakenBack(changed)) world.faults.push(`"${changed.text}" is stored, and could be taken back`);
           return changed;
+        },
+        remove: async (/** @type {string} */ clientId) => {
+          await undefined;
+          world.kept.delete(clientId);
+          world.announce(this);
         },
       })
     );
@@ -87,7 +96,7 @@ class Tab {
     this.sender = new Sender(connection, this.outbox, storage, locks, () => {});
   }
 
-  /** As `Connection.request`. @param {string} _event @param {any} message @param {() => void} take */
+  /** As `Connection.request`. @param {string} _event @param {any} message @param {(answer: { id: number }) => void} take */
   request(_event, { client_id, partner_id, text }, take) {
     return new Promise((resolve, reject) => {
       if (!this.isConfirmed) {
@@ -101,7 +110,7 @@ class Tab {
       if (isStored) this.#world.store(client_id, partner_id, text);
       if (deed >= 0.35 && deed < 0.5) reject(new RequestError("", "timeout"));
       else if (isStored) {
-        take();
+        take({ id: 1 });
         resolve(undefined);
       } else if (arrives && text === REFUSED) reject(new RequestError("no", "forbidden"));
       else if (arrives) reject(new RequestError("", this.#random.pick(["too_often", "unavailable"]), 1));
@@ -175,6 +184,7 @@ for (const hasLocks of [true, false]) {
         await settle();
         t.mock.timers.tick(5000);
       }
+      assert.deepEqual(world.faults, [], `SEED=${seed}`);
       const wanted = written.filter(({ text }) => text !== REFUSED);
       for (const partnerId of [1, 2, 3]) {
         const of = (/** @type {{ partnerId: number, text: string }[]} */ all) =>

@@ -16,21 +16,24 @@ const PATIENCE_MS = 15_000;
 /** What a browser complains of while the server is away. */
 export const OUTAGE = /ERR_CONNECTION_|ERR_EMPTY_RESPONSE|ERR_INTERNET_DISCONNECTED|WebSocket connection to/;
 
-export function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      // A page that a test answers itself counts as public, and might not reach this machine.
-      "--disable-features=LocalNetworkAccessChecks",
-    ],
-  });
+const CHROMIUM = {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    // A page that a test answers itself counts as public, and might not reach this machine.
+    "--disable-features=LocalNetworkAccessChecks",
+  ],
+};
+
+/** @param {string[]} [args] further ones for Chromium */
+export function launch(args = []) {
+  return chromium.launch({ ...CHROMIUM, args: [...CHROMIUM.args, ...args] });
 }
 
 /**
@@ -86,10 +89,24 @@ export class Chat {
    */
   async visitor(options) {
     const context = await this.#browser.newContext({ baseURL: this.server.url, ...options });
+    return this.#watched(context, options?.baseURL ?? this.server.url);
+  }
+
+  /**
+   * A visitor with a browser that keeps everything in a folder: when its context is closed, the browser has ended,
+   * and the next one with that folder goes on from there.
+   * @param {string} folder @param {string} [baseURL] where the server is reached, if not directly
+   */
+  async lastingVisitor(folder, baseURL = this.server.url) {
+    const context = await chromium.launchPersistentContext(folder, { ...CHROMIUM, baseURL });
+    return this.#watched(context, baseURL);
+  }
+
+  /** @param {BrowserContext} context @param {string} home */
+  async #watched(context, home) {
     context.setDefaultTimeout(PATIENCE_MS);
     this.#contexts.push(context);
     await this.#pages.prepare?.(context);
-    const home = options?.baseURL ?? this.server.url;
     /** The pages that are being left. @type {Set<unknown>} */
     const leaving = new Set();
     context.on("request", (request) => {

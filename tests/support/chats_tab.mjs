@@ -73,6 +73,11 @@ export class ChatsTab {
     await this.page.locator(".chat-page[data-connection=up]").waitFor();
   }
 
+  /** Waits until the messages of the open chat are there. */
+  async loaded() {
+    await this.page.locator("#message-history[data-loaded]").waitFor();
+  }
+
   /** Opens the page anew, as after a long absence. */
   async reload() {
     await this.page.reload();

@@ -8,11 +8,6 @@ const QUESTION = /^42(\d+)\["([a-z_]+)"/;
 /** An acknowledgement: its number. */
 const ANSWER = /^43(\d+)\[/;
 
-/** Lets the pages of a browser begin as where a WebSocket has worked before. @param {BrowserContext} context */
-export async function beginWithWebSockets(context) {
-  await context.addInitScript(() => localStorage.setItem("visavis:/:web-socket", "works"));
-}
-
 export class HeldAnswers {
   /** The events whose answers are held. @type {Set<string>} */
   #events = new Set();
@@ -22,12 +17,11 @@ export class HeldAnswers {
   #checks = new Set();
 
   /**
-   * For the pages that this context opens from now on. They use WebSockets from the beginning.
+   * For the pages that this context opens from now on. They use WebSockets, as where none has failed.
    * @param {BrowserContext} context
    */
   static async of(context) {
     const answers = new HeldAnswers();
-    await beginWithWebSockets(context);
     await context.routeWebSocket("**/socket.io/**", (page) => answers.#stand(page));
     return answers;
   }

@@ -1,6 +1,7 @@
 //! What is measured, each in a file of its own. Every figure has at least three runs, and the servers
 //! take turns: a change of the machine's mood meets all of them.
 
+pub mod client;
 pub mod growth;
 pub mod idle;
 pub mod latency;

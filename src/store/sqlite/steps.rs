@@ -98,7 +98,12 @@ async fn known(store: &SqliteStore, with_bob: Version) -> Known {
         let version = if partner == BOB { with_bob } else { found.complete_to };
         ConversationVersion { partner, version }
     });
-    Known { epoch: Some(all.epoch), digest: Some(all.digest), versions: versions.collect(), messages_of: None }
+    Known {
+        epoch: Some(all.epoch),
+        digest: Some(all.digest),
+        versions: versions.collect(),
+        messages_of: None,
+    }
 }
 
 /// The steps of each call, by its name.

@@ -8,7 +8,7 @@ import { Sync } from "../connection/sync.js";
 import { newClientId } from "../model/client_id.js";
 import { Conversations } from "../model/conversations.js";
 import { Outbox, mayBeTakenBack, newEntry } from "../model/outbox.js";
-import { PersonStorage } from "../storage/person_storage.js";
+import { PersonStorage, above } from "../storage/person_storage.js";
 import { Address } from "../view/address.js";
 import { ChatList } from "../view/chat_list.js";
 import { OpenChat } from "../view/open_chat.js";
@@ -22,6 +22,8 @@ import { OpenChat } from "../view/open_chat.js";
 const NARROW = matchMedia("(max-width: 40em)");
 /** A page that was hidden for so long may have missed something without noticing. */
 const AWAY_MS = 30_000;
+/** A chat with so many new messages opens where they begin. */
+const NEW_MAX = 300;
 /** A break that is shorter than this is not worth a word. */
 const PATIENCE_MS = 1000;
 /** And so long may the first connection take, on a slow link. */
@@ -79,7 +81,11 @@ export class ChatsPage {
   /** @param {Feature[]} features */
   constructor(features) {
     this.#connection = new Connection({
-      onConnect: () => this.#sync.connected(),
+      onConnect: () => {
+        this.#sync.connected();
+        // Answered after what tells whose connection this is.
+        this.#open?.resume();
+      },
       onDisconnect: () => this.#disconnected(),
       onNotLoggedIn: () => location.assign("login"),
       onChanged: (changed) => {
@@ -102,6 +108,7 @@ export class ChatsPage {
     const restore = this.#list.take();
     this.#draw();
     restore();
+    this.#panel.replaceChildren();
     this.#follow(this.#address.chatId);
     this.#element.dataset.ready = "";
     this.#disconnected();
@@ -129,6 +136,11 @@ export class ChatsPage {
   /** Whether `chats` are all that there are: before, they are those that the server has drawn. */
   get hasAllChats() {
     return this.#hasCaughtUp;
+  }
+
+  /** Whether there is a connection, perhaps not known to be this person's. */
+  get isConnected() {
+    return this.#connection.isConnected;
   }
 
   /** Whether the server can be asked. */
@@ -185,11 +197,16 @@ export class ChatsPage {
     });
   }
 
-  /** The own messages of that conversation that are not known to be stored. @param {number} partnerId */
+  /** The own messages of that conversation that are not shown as stored. @param {number} partnerId */
   unsent(partnerId) {
     const conversation = this.model.get(partnerId);
-    this.outbox.forgetStored(partnerId, (clientId) => conversation?.hasClientId(clientId) === true);
-    return this.outbox.of(partnerId);
+    return this.outbox.of(partnerId).filter(({ clientId, messageId = Infinity }) => {
+      if (!conversation?.hasClientId(clientId) && !conversation?.isBefore(messageId)) return true;
+      // The message itself says that it is stored, perhaps before the acknowledgement does.
+      this.outbox.delete(clientId);
+      this.storage.remove(clientId, { stored: clientId });
+      return false;
+    });
   }
 
   /** How far the person has read. @param {number} partnerId */
@@ -206,6 +223,27 @@ export class ChatsPage {
   /** @param {number} partnerId @returns {Promise<void>} rejects with a RequestError */
   loadHistory(partnerId) {
     return this.#sync.loadHistory(partnerId);
+  }
+
+  /**
+   * Whether a chat that is being opened waits for more messages, so that the first of the new ones is there. Where very
+   * many are new, the chat begins with the newest.
+   * @param {number} partnerId
+   */
+  lacksNew(partnerId) {
+    const conversation = this.model.get(partnerId);
+    const count = conversation?.state?.new_message_count ?? 0;
+    if (!conversation || conversation.isWhole || count > NEW_MAX) return false;
+    return this.newMessages(partnerId).length < count;
+  }
+
+  /** The messages of the partner that are new, as far as they are loaded. @param {number} partnerId */
+  newMessages(partnerId) {
+    const readTo = this.readTo(partnerId);
+    const messages = this.model.get(partnerId)?.messages ?? [];
+    return messages.filter(
+      ({ id, sender_id, deleted_at }) => id > readTo && sender_id !== this.userId && deleted_at === undefined,
+    );
   }
 
   /** @param {number} partnerId @param {string} text */
@@ -227,7 +265,10 @@ export class ChatsPage {
   /** Gives a message back to its writer. @param {Entry} entry */
   async edit(entry) {
     const taken = await this.#takeBack(entry);
-    if (taken && this.#open?.partner.id === entry.partnerId) this.#open.giveBack(taken.text);
+    if (!taken) return;
+    const { partnerId, text } = taken;
+    if (this.#open?.partner.id === partnerId) this.#open.giveBack(text);
+    else this.keepDraft(partnerId, above(text, this.draft(partnerId)));
   }
 
   /** @param {Entry} entry */
@@ -255,11 +296,11 @@ export class ChatsPage {
   async #takeBack({ clientId }) {
     /** @type {Entry | undefined} */
     let taken;
-    await this.storage.change(clientId, (entry) => {
-      if (!mayBeTakenBack(entry)) return undefined;
-      taken = entry;
-      return null;
-    });
+    const mayTake = (/** @type {Entry} */ entry) => {
+      if (mayBeTakenBack(entry)) taken = entry;
+      return taken !== undefined;
+    };
+    await this.storage.remove(clientId, { takenBack: clientId }, mayTake);
     if (taken) this.outbox.delete(clientId);
     this.draw();
     // What was written after it waits for it no more.
@@ -270,8 +311,11 @@ export class ChatsPage {
   async #openStorage() {
     await this.storage.open(() => this.draw());
     this.outbox.restore(this.storage.entries);
-    this.storage.onChange(() => {
+    this.storage.onChange(({ stored, messageId, takenBack, isForgotten }) => {
+      if (isForgotten) this.outbox.clear();
+      if (takenBack) this.outbox.delete(takenBack);
       this.outbox.replace(this.storage.entries);
+      if (stored && messageId) this.outbox.noteStored(stored, messageId);
       this.#open?.draftChanged();
       this.draw();
       this.#sender.wake();
@@ -310,11 +354,10 @@ export class ChatsPage {
     const chat = chatId === null ? undefined : this.chats.find(({ id }) => id === chatId);
     if (this.#open && chat?.id === left) return;
     if (this.#open) this.#marks.tell();
-    else this.#panel.replaceChildren();
     this.#open?.close();
     this.#open = chat ? new OpenChat(this.#panel, this, chat) : null;
     this.draw();
-    if (this.#open) this.#open.focus();
+    if (this.#open) this.#open.focus(true);
     else if (left !== undefined) this.#list.focus(left);
   }
 
@@ -344,8 +387,11 @@ export class ChatsPage {
 
   /** The page has come into view, or has gone from it. */
   #looked() {
-    if (document.visibilityState === "hidden") this.#hiddenAt = Date.now();
-    else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
+    if (document.visibilityState === "hidden") {
+      this.#hiddenAt = Date.now();
+      // The page may be about to be left.
+      this.#marks.tell();
+    } else if (Date.now() - this.#hiddenAt >= AWAY_MS) this.#hasWoken();
   }
 
   /** Timers may have slept, and the connection may be dead without anybody having noticed. */

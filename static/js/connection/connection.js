@@ -14,7 +14,11 @@ const ANSWER_MS = 8000;
  * @type {Set<keyof Requests>}
  */
 const LONG_ANSWERS = new Set(["catch_up", "get_changes", "get_history"]);
+/** What may be asked before it is known whose connection it is. @type {Set<keyof Requests>} */
+const FIRST_REQUESTS = new Set(["catch_up", "get_history"]);
 const LONG_ANSWER_MS_MAX = 64_000;
+/** How long a connection may take to begin. */
+const CONNECT_MS = 10_000;
 /** How long to wait after the server could not take the connection. */
 const REFUSED_MS = 3000;
 /** How long to wait after the server ended the connection: it may tell then who is logged in. */
@@ -38,6 +42,7 @@ export class Connection {
     reconnectionDelayMax: 2500,
     transports: transportsToTry(),
     tryAllTransports: true,
+    timeout: CONNECT_MS,
   });
   #isConfirmed = false;
   /** How often in a row the answer to a request was late: the link may be slow, not dead. @type {Map<string, number>} */
@@ -50,9 +55,10 @@ export class Connection {
     const socket = this.#socket;
     socket.on("changed", onChanged);
     socket.on("connect", () => {
-      const { engine } = socket.io;
-      if (engine.transport.name === "websocket") webSocketWorks();
-      else engine.once("upgrade", webSocketWorks);
+      const { engine, opts } = socket.io;
+      // Over long-polling, a WebSocket that was tried first has failed; or one is tried next.
+      opts.transports = engine.transport.name === "websocket" ? webSocketWorks() : webSocketFailed();
+      engine.once("upgrade", () => (opts.transports = webSocketWorks()));
       onConnect();
     });
     socket.on("disconnect", (reason) => {
@@ -65,9 +71,11 @@ export class Connection {
       if (reason === "io server disconnect") setTimeout(() => this.connect(), DISMISSED_MS);
     });
     socket.on("connect_error", (error) => {
+      // Something swallows the WebSocket, or all there is.
+      if (error.message === "timeout") socket.io.opts.transports = webSocketFailed();
       // An active socket tries again by itself: the server was only out of reach.
-      if (socket.active) socket.io.opts.transports = webSocketFailed();
-      else if (error.message === "not logged in") onNotLoggedIn();
+      if (socket.active) return;
+      if (error.message === "not logged in") onNotLoggedIn();
       else setTimeout(() => this.connect(), REFUSED_MS);
     });
   }
@@ -105,8 +113,8 @@ export class Connection {
   }
 
   /**
-   * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but for
-   * `catch_up`, which tells whose it is.
+   * Asks the server. Rejects with a RequestError; at once when the connection is not confirmed, but for `catch_up`,
+   * which tells whose it is, and `get_history`, which is answered after it and tells nothing to anybody else.
    * @template {keyof Requests} E
    * @param {E} event
    * @param {Requests[E]["payload"]} payload
@@ -116,7 +124,7 @@ export class Connection {
    */
   request(event, payload, take) {
     return new Promise((resolve, reject) => {
-      if (!(event === "catch_up" ? this.isConnected : this.#isConfirmed)) {
+      if (!(FIRST_REQUESTS.has(event) ? this.isConnected : this.#isConfirmed)) {
         reject(new RequestError("There is no connection.", "disconnected"));
         return;
       }
@@ -125,18 +133,24 @@ export class Connection {
         close();
         reject(new RequestError("There is no connection.", "lost"));
       };
-      const timer = setTimeout(
-        () => {
-          close();
-          this.#late.set(event, late + 1);
-          reject(new RequestError("The server has not answered.", "timeout"));
-          // The connection may be dead without anybody having noticed. A long answer that is on its way holds up
-          // the short ones.
-          const isHeldUp = [...this.#open.values()].some((other) => LONG_ANSWERS.has(other));
-          if (LONG_ANSWERS.has(event) || !isHeldUp) this.restart();
-        },
-        LONG_ANSWERS.has(event) ? Math.min(ANSWER_MS * 2 ** late, LONG_ANSWER_MS_MAX) : ANSWER_MS,
-      );
+      const patience = LONG_ANSWERS.has(event) ? Math.min(ANSWER_MS * 2 ** late, LONG_ANSWER_MS_MAX) : ANSWER_MS;
+      let since = Date.now();
+      const giveUp = () => {
+        // Where the machine slept meanwhile, the answer may be here already, unread.
+        if (Date.now() - since > 2 * patience) {
+          since = Date.now();
+          timer = setTimeout(giveUp, patience);
+          return;
+        }
+        close();
+        this.#late.set(event, late + 1);
+        reject(new RequestError("The server has not answered.", "timeout"));
+        // The connection may be dead without anybody having noticed. A long answer that is on its way holds up the
+        // short ones.
+        const isHeldUp = [...this.#open.values()].some((other) => LONG_ANSWERS.has(other));
+        if (LONG_ANSWERS.has(event) || !isHeldUp) this.restart();
+      };
+      let timer = setTimeout(giveUp, patience);
       const close = () => {
         clearTimeout(timer);
         this.#open.delete(lose);

@@ -11,6 +11,8 @@ import { RequestError } from "../model/request_error.js";
 const AGAIN_SECONDS = 5;
 /** What is written faster than the server takes it waits with these words. */
 const TOO_FAST = "Many messages at once: it leaves in a moment.";
+/** @type {Pick<Entry, "state" | "reason">} */
+const UNCONFIRMED = { state: "unconfirmed", reason: "" };
 
 export class Sender {
   #connection;
@@ -81,44 +83,51 @@ export class Sender {
     if (!next) return false;
     // It is noted that it may be stored before it leaves. Another tab may have sent it meanwhile, or its writer
     // taken it back.
-    let before = next;
-    const entry = await this.#change(next.clientId, (found) => {
-      before = found;
-      return { ...found, state: "sending", reason: "" };
-    });
+    const entry = await this.#change(next.clientId, (found) => ({
+      ...found,
+      state: "sending",
+      unanswered: found.unanswered + 1,
+      reason: "",
+    }));
     if (!entry) return true;
     const { clientId, text } = entry;
     const message = { client_id: clientId, partner_id: partnerId, text };
     try {
-      await this.#connection.request("send_message", message, () => this.#stored(entry));
+      await this.#connection.request("send_message", message, ({ id }) => this.#stored(entry, id));
       return true;
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      return this.#failed(before, error);
+      return this.#failed(clientId, error);
     }
   }
 
   /**
-   * @param {Entry} before what it was before it was sent
+   * @param {string} clientId
    * @param {RequestError} error
    * @returns {Promise<boolean>} as `#sendNext`
    */
-  async #failed(before, error) {
+  async #failed(clientId, error) {
     const turn = (/** @type {Entry["state"]} */ state, /** @type {string} */ reason) =>
-      this.#change(before.clientId, (entry) => ({ ...entry, state, reason }));
+      this.#change(clientId, (entry) => ({ ...entry, state, reason }));
+    // It was not stored this time, which says nothing of the times that were not answered.
+    const wait = (/** @type {string} */ reason) =>
+      this.#change(clientId, (entry) => {
+        const unanswered = entry.unanswered - 1;
+        return { ...entry, unanswered, ...(unanswered > 0 ? UNCONFIRMED : { state: "waiting", reason }) };
+      });
     if (error.code === "disconnected") {
-      await turn(before.state === "unconfirmed" ? "unconfirmed" : "waiting", "");
+      await wait("");
     } else if (error.isOpen) {
-      await turn("unconfirmed", "");
+      await turn(UNCONFIRMED.state, UNCONFIRMED.reason);
       if (error.code === "timeout") this.#wait(AGAIN_SECONDS);
     } else if (error.code === "too_often") {
       this.#wait(error.retryAfter);
-      await turn("waiting", TOO_FAST);
+      await wait(TOO_FAST);
     } else if (error.code === "unavailable") {
       this.#wait(AGAIN_SECONDS);
-      await turn("waiting", error.message);
+      await wait(error.message);
     } else if (error.code === "unauthenticated") {
-      await turn("waiting", "");
+      await wait("");
     } else {
       await turn("refused", error.message);
       return true;
@@ -126,10 +135,10 @@ export class Sender {
     return false;
   }
 
-  /** @param {Entry} entry */
-  #stored(entry) {
-    this.#outbox.put({ ...entry, state: "stored", reason: "" });
-    this.#storage.change(entry.clientId, () => null);
+  /** @param {Entry} entry @param {number} messageId */
+  #stored({ clientId }, messageId) {
+    this.#outbox.noteStored(clientId, messageId);
+    this.#storage.remove(clientId, { stored: clientId, messageId });
     this.#onChange();
   }
 
@@ -142,10 +151,11 @@ export class Sender {
   /** @param {string} clientId @param {(entry: Entry) => Entry} change */
   async #change(clientId, change) {
     const entry = await this.#storage.change(clientId, change);
-    // While that was written, a late answer may have said that it is stored.
+    // While that was written, a late answer may have said that it is stored. What another tab has taken away is
+    // stored as well, or that tab says that it was taken back.
     if (this.#outbox.get(clientId)?.state === "stored") return entry;
     if (entry) this.#outbox.put(entry);
-    else this.#outbox.delete(clientId);
+    else this.#outbox.noteStored(clientId);
     this.#onChange();
     return entry;
   }

@@ -3,25 +3,21 @@
 
 import { RequestError } from "../model/request_error.js";
 
-/** @import { Changed } from "../protocol.d.ts" */
+/** @import { CatchUp, CaughtUp, Changed } from "../protocol.d.ts" */
 /** @import { Conversations } from "../model/conversations.js" */
 /** @import { Connection } from "./connection.js" */
 
 /** How long to wait when the server cannot answer. */
 const UNAVAILABLE_MS = 3000;
-/** How many messages of a history are asked for at once. */
-const PAGE = 50;
-/** And at most where so many are new, so that the first of them is among them. */
-const NEW_MAX = 300;
-/** After so many answers in a row that came too late: fewer each time. */
-const AFTER_LATE = [Infinity, 20, 5];
+/** How many messages of a history are asked for at once; fewer after answers in a row that came too late. */
+const PAGE = [50, 20, 5];
 /** How many changes of one conversation are asked for at once. */
 const CHANGES = 200;
 
 /**
  * @typedef {object} SyncEvents
  * @property {() => void} onCaughtUp the model has all that there was when the connection began
- * @property {() => void} onOther the connection is another person's: the page is void
+ * @property {() => void} onOther the connection is another person's, or to a restored backup: the page is void
  * @property {() => void} onChange the model has changed
  */
 
@@ -60,11 +56,10 @@ export class Sync {
       for (let more = true; more; ) {
         const asked = this.#model.catchUp();
         const caughtUp = await this.#connection.request("catch_up", asked, (answer) => {
-          // Of another person nothing may be shown, and nothing sent to that person's partners.
-          if (answer.user_id === this.#userId) this.#model.takeCaughtUp(answer, asked);
+          if (this.#isOurs(answer, asked)) this.#model.takeCaughtUp(answer, asked);
           else this.#events.onOther();
         });
-        if (caughtUp.user_id !== this.#userId) return;
+        if (!this.#isOurs(caughtUp, asked)) return;
         more = caughtUp.more;
         this.#events.onChange();
       }
@@ -74,6 +69,15 @@ export class Sync {
     } catch (error) {
       this.#again(error, () => this.catchUp());
     }
+  }
+
+  /**
+   * Whether an answer belongs to what is shown here. Of another person nothing may be shown, and nothing sent to that
+   * person's partners; and after a restored backup nothing of what is shown can be compared.
+   * @param {CaughtUp} answer @param {CatchUp} asked
+   */
+  #isOurs({ user_id, epoch }, asked) {
+    return user_id === this.#userId && (asked.epoch === undefined || asked.epoch === epoch);
   }
 
   /** @param {Changed} changed */
@@ -92,10 +96,8 @@ export class Sync {
     const conversation = this.#model.get(partnerId);
     if (conversation?.isWhole) return;
     const before_id = conversation?.messages.at(0)?.id;
-    const isNew = conversation?.state?.new_message_count ?? 0;
-    const wanted = before_id === undefined && isNew < NEW_MAX ? Math.max(PAGE, isNew + 10) : PAGE;
-    const late = Math.min(this.#connection.lateAnswers("get_history"), AFTER_LATE.length - 1);
-    const asked = { partner_id: partnerId, before_id, at_most: Math.min(wanted, AFTER_LATE[late]) };
+    const late = Math.min(this.#connection.lateAnswers("get_history"), PAGE.length - 1);
+    const asked = { partner_id: partnerId, before_id, at_most: PAGE[late] };
     await this.#connection.request("get_history", asked, (page) => {
       this.#model.takeHistory(page, asked);
       this.#events.onChange();

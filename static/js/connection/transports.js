@@ -1,39 +1,44 @@
-// Which transport a connection begins with. Long-polling works everywhere and leads to a WebSocket; where a
-// WebSocket has worked before, beginning with it saves two round trips.
+// Which transport a connection begins with. A WebSocket saves three round trips; where one has failed, connections begin
+// with long-polling, which works everywhere, and turn to a WebSocket if they can.
 
-const KEY = `visavis:${new URL(".", location.href).pathname}:web-socket`;
-const SAFE = ["polling", "websocket"];
+const KEY = `visavis:${new URL(".", location.href).pathname}:web-socket-failed-at`;
+/** For so long a failure is remembered: the next network may be another one. */
+const REMEMBERED_MS = 24 * 3_600_000;
+
 const QUICK = ["websocket", "polling"];
+const SAFE = ["polling", "websocket"];
 
 /** @returns {string[]} */
 export function transportsToTry() {
-  return remembered() ? [...QUICK] : [...SAFE];
+  return Date.now() - failedAt() < REMEMBERED_MS ? [...SAFE] : [...QUICK];
 }
 
+/** What to try the next time. @returns {string[]} */
 export function webSocketWorks() {
-  remember(true);
+  remember(null);
+  return [...QUICK];
 }
 
-/** What to try next, now that a connection did not come about. @returns {string[]} */
+/** What to try the next time. @returns {string[]} */
 export function webSocketFailed() {
-  remember(false);
+  remember(String(Date.now()));
   return [...SAFE];
 }
 
-function remembered() {
+function failedAt() {
   try {
-    return localStorage.getItem(KEY) !== null;
+    return Number(localStorage.getItem(KEY) ?? -Infinity);
   } catch {
     // Storage may be forbidden by the browser's settings.
-    return false;
+    return -Infinity;
   }
 }
 
-/** @param {boolean} works */
-function remember(works) {
+/** @param {string | null} time */
+function remember(time) {
   try {
-    if (works) localStorage.setItem(KEY, "works");
-    else localStorage.removeItem(KEY);
+    if (time === null) localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, time);
   } catch {
     // As above.
   }

@@ -56,10 +56,16 @@ export class Conversation {
     return this.#version < this.#announced;
   }
 
-  /** Whether the message of that client id has come. @param {string} clientId */
+  /** Whether the message of that client id is held. @param {string} clientId */
   hasClientId(clientId) {
     // What is looked for is mostly the newest.
-    return this.#messages.findLast(({ client_id }) => client_id === clientId) !== undefined;
+    const found = this.#messages.findLast(({ client_id }) => client_id === clientId);
+    return found !== undefined && found.id >= this.#from;
+  }
+
+  /** Whether that message is older than those held. @param {number} id */
+  isBefore(id) {
+    return this.isLoaded && id < this.#from;
   }
 
   /** @param {Changed} changed */

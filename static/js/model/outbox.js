@@ -13,7 +13,9 @@
  * @property {number} partnerId
  * @property {string} text
  * @property {"waiting" | "sending" | "unconfirmed" | "refused" | "stored"} state
+ * @property {number} unanswered how often it was sent without an answer: each time it may have been stored
  * @property {string} reason why it was refused, or waits although there is a connection, for the user
+ * @property {number} [messageId] the message that it has become, when it is stored and this tab knows
  */
 
 /**
@@ -22,12 +24,17 @@
  * @returns {Entry}
  */
 export function newEntry(clientId, partnerId, text) {
-  return { clientId, partnerId, text, state: "waiting", reason: "" };
+  return { clientId, partnerId, text, state: "waiting", unanswered: 0, reason: "" };
 }
 
 /** Whether its writer may still change it: it is certain that it is not stored. @param {Entry} entry */
 export function mayBeTakenBack({ state }) {
   return state === "waiting" || state === "refused";
+}
+
+/** @param {Entry} entry @param {number} [messageId] @returns {Entry} */
+function asStored(entry, messageId) {
+  return { ...entry, state: "stored", reason: "", messageId };
 }
 
 export class Outbox {
@@ -72,10 +79,29 @@ export class Outbox {
     this.#entries.delete(clientId);
   }
 
-  /** Takes over what is kept for all tabs. @param {Entry[]} entries */
+  /** The server has said yes. @param {string} clientId @param {number} [messageId] */
+  noteStored(clientId, messageId) {
+    const entry = this.#entries.get(clientId);
+    if (entry) this.put(asStored(entry, messageId ?? entry.messageId));
+  }
+
+  /**
+   * Takes over what is kept for all tabs. What is kept no more is stored: it stays until the message itself has come
+   * here. Of a message that was taken back, the tab in which it was says so.
+   * @param {Entry[]} entries
+   */
   replace(entries) {
-    const stored = this.#sorted.filter(({ state }) => state === "stored");
-    this.#entries = new Map([...entries, ...stored].map((entry) => [entry.clientId, entry]));
+    const kept = new Map(entries.map((entry) => [entry.clientId, entry]));
+    for (const [clientId, entry] of this.#entries) {
+      if (entry.state === "stored") kept.set(clientId, entry);
+      else if (entry.state !== "refused" && !kept.has(clientId)) kept.set(clientId, asStored(entry));
+    }
+    this.#entries = kept;
+  }
+
+  /** Forgets everything. */
+  clear() {
+    this.#entries.clear();
   }
 
   /**
@@ -84,18 +110,9 @@ export class Outbox {
    */
   restore(entries) {
     for (const entry of entries) {
+      // It was written on this page, before there was anything to take over.
+      if (this.#entries.has(entry.clientId)) continue;
       this.put(entry.state === "sending" ? { ...entry, state: "unconfirmed" } : entry);
-    }
-  }
-
-  /**
-   * Forgets what is stored, and has come as a message.
-   * @param {number} partnerId
-   * @param {(clientId: string) => boolean} hasCome
-   */
-  forgetStored(partnerId, hasCome) {
-    for (const { clientId } of this.of(partnerId)) {
-      if (hasCome(clientId)) this.delete(clientId);
     }
   }
 

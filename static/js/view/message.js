@@ -35,7 +35,7 @@ function time(timestamp, editedAt) {
 /** What stands in the place of the time. @type {Record<Entry["state"], { className: string, text: string }>} */
 const STATES = {
   sending: { className: "message-pending", text: "Sending…" },
-  stored: { className: "message-pending", text: "Sending…" },
+  stored: { className: "", text: "Sent" },
   unconfirmed: { className: "message-unconfirmed", text: "Not confirmed yet" },
   waiting: { className: "message-waiting", text: "Waiting for a connection…" },
   refused: { className: "message-failed", text: "Not sent" },

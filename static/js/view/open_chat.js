@@ -13,6 +13,8 @@ import { Viewport } from "./viewport.js";
 
 /** How far above the view loading begins. */
 const MARGIN = "160px 0px 0px 0px";
+/** With how many answers a chat opens at most, however short they are. */
+const PAGES_MAX = 100;
 /** Where a box that takes the focus brings up a keyboard, which covers half of what there is to read. */
 const IS_TOUCHED = matchMedia("(pointer: coarse)");
 
@@ -58,7 +60,7 @@ export class OpenChat {
       onDraft: (text) => page.keepDraft(partner.id, text),
     });
     this.#composer.offer(page.draft(partner.id));
-    this.#viewport = new Viewport(this.#log, () => this.#moved());
+    this.#viewport = new Viewport(this.#log, () => this.update());
     this.#seen = new Seen(this.#log, (id) => page.noteRead(partner.id, id));
     // A day has another name after midnight.
     document.addEventListener("visibilitychange", this.#onVisible);
@@ -66,10 +68,11 @@ export class OpenChat {
     this.load();
   }
 
-  focus() {
+  /** @param {boolean} [isOpening] the chat has just been opened: perhaps only to read */
+  focus(isOpening = false) {
     const instead = /** @type {HTMLElement | null} */ (this.#panel.querySelector(".composer-place button"));
     if (instead) instead.focus({ preventScroll: true });
-    else if (IS_TOUCHED.matches) this.#log.focus({ preventScroll: true });
+    else if (isOpening && IS_TOUCHED.matches) this.#log.focus({ preventScroll: true });
     else this.#composer.focus();
   }
 
@@ -85,12 +88,17 @@ export class OpenChat {
 
   /** Loads what is not there yet: the newest messages, or the next older ones. */
   async load() {
-    if (this.#isLoading || this.#isClosed || !this.#page.isOnline) return;
+    if (this.#isLoading || this.#isClosed || !this.#page.isConnected) return;
     this.#isLoading = true;
     this.#failure = null;
     this.update();
     try {
-      await this.#page.loadHistory(this.partner.id);
+      const { id } = this.partner;
+      let pages = 0;
+      do {
+        await this.#page.loadHistory(id);
+        pages += 1;
+      } while (!this.#isClosed && !this.#isPlaced && pages < PAGES_MAX);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       // After a loss of the connection the next one loads.
@@ -116,34 +124,43 @@ export class OpenChat {
     const { id } = this.partner;
     const conversation = this.#page.model.get(id);
     const messages = conversation?.messages ?? [];
-    const isNew = (/** @type {import("../protocol.d.ts").MessageState} */ message) =>
-      message.sender_id !== this.#page.userId && message.deleted_at === undefined && message.id > readTo;
-    let readTo = this.#page.readTo(id);
+    const unread = this.#page.newMessages(id);
     const newestId = messages.at(-1)?.id ?? 0;
-    const begins = !this.#isPlaced && conversation?.isLoaded === true;
+    /** @type {import("../protocol.d.ts").MessageState[]} */
+    let fresh = [];
+    const begins = !this.#isPlaced && conversation?.isLoaded === true && !this.#page.lacksNew(id);
     if (begins) {
-      this.#firstNewId = messages.find(isNew)?.id ?? null;
+      this.#firstNewId = unread.at(0)?.id ?? null;
     } else if (this.#isPlaced && newestId > this.#newestId) {
-      const fresh = messages.filter((message) => message.id > this.#newestId && isNew(message));
-      if (this.#viewport.isAtBottom && document.visibilityState === "visible") {
-        if (fresh.length > 0) this.#page.noteRead(id, fresh[fresh.length - 1].id);
-      } else if (fresh.length > 0 && messages.find(isNew)?.id === fresh[0].id) {
-        this.#firstNewId = fresh[0].id;
-      }
-      this.#hasNewBelow = !this.#viewport.isAtBottom;
+      fresh = unread.filter((message) => message.id > this.#newestId);
+      // One message is seen as it comes; where several come at once, as after a gap, the reader sees where they begin.
+      const isSeen = fresh.length === 1 && this.#viewport.isAtBottom && document.visibilityState === "visible";
+      if (isSeen) this.#page.noteRead(id, fresh[0].id);
+      else if (fresh.length > 0 && fresh.length === unread.length) this.#firstNewId = fresh[0].id;
+      this.#hasNewBelow = true;
     }
+    if (this.#viewport.isAtBottom) this.#hasNewBelow = false;
     this.#newestId = Math.max(this.#newestId, newestId);
     const hadFocus = this.#panel.contains(document.activeElement);
+    const wasAtBottom = this.#viewport.isAtBottom;
     this.#viewport.hold(() => this.#render());
     if (hadFocus && !isVisible(document.activeElement, this.#panel)) this.focus();
     if (begins) this.#place();
-
-    readTo = this.#page.readTo(id);
-    this.#seen.forgetTo(readTo);
-    for (let place = messages.length - 1; place >= 0 && messages[place].id > readTo; place -= 1) {
-      const element = isNew(messages[place]) && document.getElementById(`message-${messages[place].id}`);
-      if (element) this.#seen.watch(messages[place].id, element);
+    else if (wasAtBottom && fresh.length > 0 && unread[0].id === this.#firstNewId) {
+      // What came is not scrolled past.
+      this.#viewport.keepInView(this.#separator);
     }
+    if (this.#isPlaced) this.#watchUnread();
+    // The size is remembered at the end of the next frame.
+    requestAnimationFrame(() => requestAnimationFrame(() => this.#settleBlocks()));
+  }
+
+  /**
+   * Blocks that were laid out once, and so have a size to be remembered, need not be laid out while they are out of
+   * sight.
+   */
+  #settleBlocks() {
+    for (const block of this.#log.querySelectorAll(":scope > .messages:not(.settled)")) block.classList.add("settled");
   }
 
   close() {
@@ -155,9 +172,23 @@ export class OpenChat {
     render(nothing, this.#panel);
   }
 
+  /** @returns {HTMLElement | null} */
+  get #separator() {
+    return this.#log.querySelector(".new-message-separator");
+  }
+
+  #watchUnread() {
+    const { id } = this.partner;
+    this.#seen.forgetTo(this.#page.readTo(id));
+    for (const message of this.#page.newMessages(id)) {
+      const element = document.getElementById(`message-${message.id}`);
+      if (element) this.#seen.watch(message.id, element);
+    }
+  }
+
   #place() {
     this.#isPlaced = true;
-    const separator = /** @type {HTMLElement | null} */ (this.#log.querySelector(".new-message-separator"));
+    const separator = this.#separator;
     if (separator) this.#viewport.toElement(separator);
     else this.#viewport.toBottom();
     this.#watchTop();
@@ -169,11 +200,6 @@ export class OpenChat {
     this.#firstNewId = null;
     this.#page.send(this.partner.id, text);
     this.#viewport.toBottom();
-  }
-
-  #moved() {
-    if (this.#viewport.isAtBottom) this.#hasNewBelow = false;
-    this.update();
   }
 
   /** Begins to watch anew: an observer tells only of changes, and the top may be in view as before. */
@@ -251,6 +277,7 @@ export class OpenChat {
 
   #jump() {
     this.#viewport.toBottom();
+    this.update();
     this.focus();
   }
 

@@ -42,6 +42,11 @@ export class Viewport {
     this.#look();
   }
 
+  /** Follows the bottom only as far as an element stays in view. @param {HTMLElement | null} element */
+  keepInView(element) {
+    if (element && this.#topOf(element) < 0) this.toElement(element);
+  }
+
   /**
    * Lets `change` draw something, wherever it is, without moving what is in view; at the bottom it follows.
    * @param {() => void} change
@@ -68,12 +73,12 @@ export class Viewport {
     return element.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
   }
 
-  /** The first message of which something is in view. */
+  /** The first message of which something is in view. Lines between messages come and go. */
   #firstInView() {
     const isInView = (/** @type {Element} */ element) => element.getBoundingClientRect().bottom > edge;
     const edge = this.#scroller.getBoundingClientRect().top;
     const block = [...this.#scroller.querySelectorAll(":scope > .messages")].find(isInView);
-    return [...(block?.children ?? [])].find(isInView);
+    return [...(block?.querySelectorAll(":scope > [id]") ?? [])].find(isInView);
   }
 
   #look() {

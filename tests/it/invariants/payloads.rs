@@ -163,7 +163,11 @@ fn is_as_sent(json: &Json, request: ours::AnyRequest) {
 }
 
 fn caught_up(json: &Json, request: CatchUp) {
-    let CatchUp { epoch, digest, known } = request;
+    let CatchUp { epoch, digest, known, messages_of } = request;
+    let partners: Option<Vec<_>> =
+        messages_of.map(|partners| partners.iter().map(|id| id.0).collect());
+    let named = json["messages_of"].as_array();
+    assert_eq!(partners, named.map(|ids| ids.iter().filter_map(Json::as_i64).collect()));
     assert_eq!(epoch.as_deref(), json["epoch"].as_str());
     assert_eq!(digest.map(|Object(digest)| digest), self::digest(json));
     assert_eq!(Some(known), json.get("known").map_or(Some(Vec::new()), versions));

@@ -40,7 +40,12 @@ async fn known(store: &AnyStore, user: UserId) -> Known {
         .conversations
         .iter()
         .map(|found| ConversationVersion { partner: found.partner.id, version: found.complete_to });
-    Known { epoch: Some(told.epoch), digest: Some(told.digest), versions: versions.collect(), messages_of: None }
+    Known {
+        epoch: Some(told.epoch),
+        digest: Some(told.digest),
+        versions: versions.collect(),
+        messages_of: None,
+    }
 }
 
 fn partners(told: &CaughtUp) -> Vec<UserId> {
@@ -149,6 +154,7 @@ async fn a_known_conversation_comes_with_exactly_its_changed_messages(store: Any
 async fn a_known_conversation_whose_messages_are_not_held_comes_without_them(store: AnyStore) {
     let (ann, bob) = pair(&store).await;
     let cyd = user(&store, "cyd").await;
+    store.open_chat(cyd, ann, NOW).await.unwrap();
     for partner in [bob, cyd] {
         send(&store, partner, ann, "one").await;
     }
