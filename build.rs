@@ -168,7 +168,9 @@ fn add_indexes(source: &Path) -> io::Result<BTreeSet<PathBuf>> {
         });
         let names = listed.filter_map(|file| file.file_name()?.to_str());
         let text = if is_of_styles {
-            names.map(|name| format!("@import \"./{name}\";\n")).collect()
+            let imports: Vec<String> =
+                names.map(|name| format!("@import \"./{name}\";\n")).collect();
+            imports.concat()
         } else {
             let names: Vec<&str> = names.collect();
             let import = |(at, name)| format!("import m{at} from \"./{name}\";\n");
@@ -187,9 +189,9 @@ fn named_by_templates(templates: &Path) -> io::Result<BTreeSet<String>> {
     let mut named = BTreeSet::new();
     for template in files_below(templates)? {
         let text = fs::read_to_string(template)?;
-        let names = text.split("asset('").skip(1).filter_map(|rest| rest.split('\'').next());
+        let assets = text.split("asset('").skip(1).filter_map(|rest| rest.split('\'').next());
         named.extend(
-            names.filter(|name| is_source(Path::new(name))).map(|name| format!("static/{name}")),
+            assets.filter(|name| is_source(Path::new(name))).map(|name| format!("static/{name}")),
         );
     }
     Ok(named)
@@ -255,7 +257,7 @@ fn licences(out: &Path) -> io::Result<String> {
         let licence = files.iter().find(is_licence);
         let licence = licence.ok_or_else(|| io::Error::other(format!("{name} has no licence")))?;
         let text = fs::read_to_string(licence.path())?;
-        licences += &format!("\n---\n{name}\n\n{}\n", text.trim());
+        licences.extend(["\n---\n", &name, "\n\n", text.trim(), "\n"]);
     }
     Ok(licences)
 }

@@ -11,7 +11,6 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use serde::Serialize;
 
-use super::cookies::SessionCookie;
 use super::jinja::Asked;
 use super::session::AuthSession;
 use super::templates::{self, Folder};
@@ -93,8 +92,8 @@ pub struct Views {
     embedded: Environment<'static>,
     /// What templates see as that, so that they do not lead to a closed door.
     registration_closed: bool,
-    /// The cookie that names who has logged out, for the scripts of our pages. As the session's, it carries the
-    /// port, so that instances on one host do not forget each other's people.
+    /// The cookie that names who has logged out, for the scripts of our pages. It carries the port, so
+    /// that instances on one host do not forget each other's people.
     logged_out_cookie: String,
     own: Option<Folder>,
 }
@@ -109,7 +108,7 @@ impl Views {
         let root = config.public_url.as_ref().map_or("", PublicUrl::path);
         let embedded = templates::embedded(root)?;
         let registration_closed = !config.is_registration_open();
-        let logged_out_cookie = format!("{}_ended", SessionCookie::new(config).name);
+        let logged_out_cookie = format!("visavis_logged_out_{}", config.listen.port());
         let Some(path) = &config.templates else {
             return Ok(Self { embedded, registration_closed, logged_out_cookie, own: None });
         };

@@ -84,10 +84,10 @@ async fn instances_on_one_host_do_not_end_each_others_sessions() {
     let set = answer.headers().get_all("set-cookie").iter();
     let mut set: Vec<_> = set.map(|cookie| cookie.to_str().unwrap()).collect();
     set.sort_unstable();
-    let [removed, ended] = set[..] else { panic!("{set:?}") };
+    let [ended, removed] = set[..] else { panic!("{set:?}") };
     assert!(removed.starts_with("visavis_session_5000=;"), "{removed}");
     // For the scripts of its own pages, which forget what the browser keeps for that person.
-    assert!(ended.starts_with("visavis_session_5000_ended=1; Path=/; "), "{ended}");
+    assert!(ended.starts_with("visavis_logged_out_5000=1; Path=/; "), "{ended}");
     let answer = other.browser().ask(Method::GET, "/chats", &[("cookie", &both)]).await;
     assert_eq!(answer.status(), 200);
 }
