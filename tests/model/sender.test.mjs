@@ -14,7 +14,7 @@ import { Random } from "../support/random.mjs";
 /** @import { Entry } from "../../static/js/model/outbox.js" */
 /** @import { PersonStorage } from "../../static/js/storage/person_storage.js" */
 
-const RUNS = Number(process.env.RUNS ?? 300);
+const RUNS = Number(process.env.RUNS ?? 50);
 const SEED = process.env.SEED === undefined ? undefined : Number(process.env.SEED);
 const STEPS = 60;
 
