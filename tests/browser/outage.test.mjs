@@ -190,7 +190,9 @@ test("a refused message says why and can be edited", bounded, () =>
     assert.equal(await refused.getByRole("button", { name: "Try again" }).count(), 0);
     await anns.box.fill("typed since");
     await refused.getByRole("button", { name: "Edit" }).click();
-    assert.equal(await anns.box.inputValue(), `${"x".repeat(10_001)}\ntyped since`);
+    await anns.failed.waitFor({ state: "detached" });
+    const given = `${"x".repeat(10_001)}\ntyped since`;
+    await anns.page.waitForFunction((text) => document.querySelector("textarea")?.value === text, given);
     assert.equal(await anns.failed.count(), 0);
 
     // So large that it is not even sent.
