@@ -119,7 +119,7 @@ export function keepsPromises(proxy) {
       if (kind !== "bare") await logged(front, `user ${ann.id} logged in from 127.0.0.2 `);
       const page = await ask(`${front.url}/chats`, { headers: { cookie: cookie.split(";")[0] } });
       assert.equal(page.status, 200);
-      const style = /href="([^"]*css\/base\.css)"/.exec(page.text)?.[1] ?? "";
+      const style = /href="([^"]*css\/visavis\.css)"/.exec(page.text)?.[1] ?? "";
       assert.ok(style.startsWith(`${root}/static/`), style);
       assert.equal((await ask(origin + style, {})).status, 200);
     });
