@@ -201,7 +201,8 @@ fn to_login(site: &Site, left: Option<UserId>) -> Response {
     response
 }
 
-/// Forgets the visitor's session, and closes its sockets once it is forgotten. Gives who was logged in.
+/// Forgets the visitor's session, and closes its sockets once it is forgotten. Returns the user whose session
+/// it was.
 async fn end_session(
     site: &Site,
     auth: &mut AuthSession,

@@ -92,8 +92,8 @@ pub struct Views {
     embedded: Environment<'static>,
     /// What templates see as that, so that they do not lead to a closed door.
     registration_closed: bool,
-    /// The cookie that names who has logged out, for the scripts of our pages. It carries the port, so
-    /// that instances on one host do not forget each other's people.
+    /// The name of the cookie that holds the id of the user who has logged out, for the scripts of our pages.
+    /// It has the port in it, so that instances on one host do not share it.
     logged_out_cookie: String,
     own: Option<Folder>,
 }
@@ -119,7 +119,7 @@ impl Views {
         Ok(Self { embedded, registration_closed, logged_out_cookie, own: Some(own) })
     }
 
-    /// The name of the cookie that names who has logged out.
+    /// The name of the cookie that holds the id of the user who has logged out.
     pub fn logged_out_cookie(&self) -> &str {
         &self.logged_out_cookie
     }
